@@ -1,0 +1,355 @@
+"""The manifold of faces: the training drawings' codes, and the projection of a new drawing's codes onto them.
+
+A code f is projected onto the plane through its K nearest training codes n_k (locally linear embedding):
+w = argmin |f - sum w_k n_k|^2 with sum w = 1, in closed form; p = sum w_k n_k. Refinement r then gives
+(1 - r) f + r p: 0 keeps the drawn code, 1 replaces it by its projection, as in the official program.
+
+All of it is small beside the networks, so it runs on the CPU in float32 whatever holds the bank; results are
+returned on the device of the codes that were asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import torch
+from diffusers import ModelMixin  # noqa: F401 - diffusers looks for the name in a component's module
+from diffusers.configuration_utils import register_to_config
+from sklearn.neighbors import NearestNeighbors
+from torch import nn
+
+from dfd.components import COMPONENTS
+from dfd.models.base import Model
+
+#: The label of a sample in `ComponentManifold.genders`; "unsure" samples belong to the subset "all" only.
+GENDERS = {"male": 0, "female": 1, "unsure": 2}
+
+#: Which samples may be neighbours.
+SUBSETS = ("male", "female", "all")
+
+#: Refinement of a component for which none is given.
+DEFAULT_REFINEMENT = 0.5
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """The K training samples nearest to each of N codes, nearest first.
+
+    Attributes:
+        indices: int64 N x K, rows of the bank.
+        ids: int64 N x K, the samples' ids.
+        weights: float32 N x K, sum to 1; may be negative.
+        distances: float32 N x K, Euclidean, from the code to each sample's code.
+    """
+
+    indices: torch.Tensor
+    ids: torch.Tensor
+    weights: torch.Tensor
+    distances: torch.Tensor
+
+    @property
+    def positive_weights(self) -> torch.Tensor:
+        """float32 N x K in [0, 1]: the weights without the negative ones, summing to 1 again."""
+        return _positive(self.weights)
+
+    def to(self, device: torch.device | str) -> Neighbors:
+        """The same on another device."""
+        return Neighbors(*(value.to(device) for value in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What `ComponentManifold.project` makes of N drawings.
+
+    Attributes:
+        latents: component -> float32 N x D, ready for the feature mapping.
+        neighbors: component -> `Neighbors`. Those of a component that was not drawn are the samples that gave
+            its code, with distances from that code.
+        appearance: float32 N x A, or None when the bank has no appearance codes.
+    """
+
+    latents: dict[str, torch.Tensor]
+    neighbors: dict[str, Neighbors]
+    appearance: torch.Tensor | None
+
+
+class ComponentManifold(Model):
+    """The bank: codes of every component, sample ids, gender labels and appearance codes of M samples.
+
+    Args:
+        num_samples: M.
+        latent_dim: D, the length of a code.
+        appearance_dim: A, the length of an appearance code; 0 for none.
+
+    Buffers: `codes.<component>` M x D, `sample_ids` int64 M, `genders` uint8 M (see `GENDERS`), and
+    `appearance` M x A when A > 0. Made by `from_codes`, or loaded.
+    """
+
+    @register_to_config
+    def __init__(self, num_samples: int, latent_dim: int = 512, appearance_dim: int = 0):
+        super().__init__()
+        self.codes = nn.Module()
+        for component in COMPONENTS:
+            self.codes.register_buffer(component, torch.zeros(num_samples, latent_dim))
+        self.register_buffer("sample_ids", torch.zeros(num_samples, dtype=torch.int64))
+        self.register_buffer("genders", torch.zeros(num_samples, dtype=torch.uint8))
+        if appearance_dim:
+            self.register_buffer("appearance", torch.zeros(num_samples, appearance_dim))
+        self._indexes: dict[tuple[str, str], _Index] = {}
+        self.register_load_state_dict_post_hook(_forget_indexes)
+
+    @classmethod
+    def from_codes(
+        cls,
+        codes: Mapping[str, torch.Tensor],
+        sample_ids: Sequence[int] | torch.Tensor,
+        genders: Sequence[int] | torch.Tensor,
+        appearance: torch.Tensor | None = None,
+    ) -> ComponentManifold:
+        """A bank of these codes, copied to float32.
+
+        Args:
+            codes: component -> M x D, for all five components.
+            sample_ids: M whole numbers.
+            genders: M labels, see `GENDERS`.
+            appearance: M x A, or None.
+
+        Raises:
+            ValueError: a component is missing, shapes differ, a value is not finite, a label is unknown, or M
+                is 0.
+        """
+        if set(codes) != set(COMPONENTS):
+            raise ValueError(f"codes are needed for {', '.join(COMPONENTS)}; got {', '.join(codes)}")
+        ids, labels = torch.as_tensor(sample_ids), torch.as_tensor(genders)
+        count = len(ids)
+        if count == 0:
+            raise ValueError("a bank needs at least one sample")
+        if ids.is_floating_point():
+            raise ValueError(f"sample_ids must be whole numbers, got {ids.dtype}")
+        if len(labels) != count or not set(labels.tolist()) <= set(GENDERS.values()):
+            raise ValueError(f"genders must be {count} labels out of {GENDERS}, got {len(labels)}")
+        dim = codes[COMPONENTS[0]].shape[-1]
+        given = dict(codes) if appearance is None else {**codes, "appearance": appearance}
+        for name, values in given.items():
+            if values.ndim != 2 or len(values) != count or (name in codes and values.shape[1] != dim):
+                raise ValueError(
+                    f"{name} must hold {count} codes{f' of length {dim}' if name in codes else ''}, "
+                    f"got shape {tuple(values.shape)}"
+                )
+            if not torch.isfinite(values).all():
+                raise ValueError(f"the codes of {name} are not all finite")
+        bank = cls(count, dim, 0 if appearance is None else appearance.shape[1])
+        for component in COMPONENTS:
+            bank.codes.get_buffer(component).copy_(codes[component])
+        bank.sample_ids.copy_(ids)
+        bank.genders.copy_(labels)
+        if bank.config.appearance_dim:
+            bank.appearance.copy_(appearance)
+        return bank
+
+    def subset_rows(self, subset: str = "all") -> torch.Tensor:
+        """int64: rows of the bank that belong to a subset, "male", "female" or "all"."""
+        if subset not in SUBSETS:
+            raise ValueError(f"manifold must be one of {', '.join(SUBSETS)}, got {subset!r}")
+        if subset == "all":
+            return torch.arange(self.config.num_samples)
+        return torch.nonzero(self.genders.cpu() == GENDERS[subset]).flatten()
+
+    def neighbors(self, component: str, latents: torch.Tensor, subset: str = "all", k: int = 10) -> Neighbors:
+        """The `k` nearest samples of a subset and their locally linear weights; exact.
+
+        Args:
+            component: one of `COMPONENTS`.
+            latents: N x D.
+            subset: "male", "female" or "all".
+            k: how many, from 1 to the size of the subset.
+
+        Raises:
+            ValueError: an unknown component or subset, a `k` out of range, or codes of another length.
+        """
+        device, latents = latents.device, self._on_cpu(component, latents)
+        self.check_neighbors(subset, k)
+        index = self._index(component, subset)
+        found = torch.from_numpy(index.search.kneighbors(latents.numpy(), k, return_distance=False))
+        weights = locally_linear_weights(latents, index.codes[found])
+        return self._neighbors(component, latents, index.rows[found], weights).to(device)
+
+    def project(
+        self,
+        latents: Mapping[str, torch.Tensor],
+        drawn: Mapping[str, torch.Tensor] | None = None,
+        subset: str = "all",
+        refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
+        k: int = 10,
+    ) -> Projection:
+        """Projects the codes of N drawings, and finds codes for what they lack.
+
+        A component that was not drawn takes its code, whatever the refinement, from the samples that are
+        nearest in all drawn components together; the same weighted samples serve everything that a drawing
+        lacks, so that a half-finished face is still one person.
+
+        Args:
+            latents: component -> N x D, for all five; rows of components that were not drawn are not used.
+            drawn: component -> bool N, whether the drawing has it; None for everything.
+            subset: "male", "female" or "all".
+            refinement: see `refinement_by_component`.
+            k: how many neighbours, from 1 to the size of the subset.
+
+        Raises:
+            ValueError: an argument is out of range, or a drawing has no component at all.
+        """
+        strength = refinement_by_component(refinement)
+        self.check_neighbors(subset, k)
+        device = next(iter(latents.values())).device
+        latents = {name: self._on_cpu(name, latents[name]) for name in COMPONENTS}
+        count = len(latents[COMPONENTS[0]])
+        if drawn is None:
+            drawn = dict.fromkeys(COMPONENTS, torch.ones(count, dtype=torch.bool))
+        drawn = {name: drawn[name].cpu() for name in COMPONENTS}
+        having = torch.stack(list(drawn.values())).sum(0)
+        if not having.all():
+            raise ValueError(f"drawing {int(having.argmin())} has no component drawn: there is nothing to go by")
+
+        if int(having.min()) < len(COMPONENTS):
+            givers, shares = self._nearest_in_drawn(latents, drawn, subset, k)
+        result, neighbors, appearance = {}, {}, torch.zeros(count, self.config.appearance_dim)
+        for name in COMPONENTS:
+            near = self.neighbors(name, latents[name], subset, k)
+            code = torch.lerp(latents[name], self._mean(name, near.indices, near.weights), strength[name])
+            missing = ~drawn[name][:, None]
+            if missing.any():
+                found = torch.where(missing, self._mean(name, givers, shares), latents[name])
+                code = torch.where(missing, found, code)
+                indices = torch.where(missing, givers, near.indices)
+                near = self._neighbors(name, found, indices, torch.where(missing, shares, near.weights))
+            if self.config.appearance_dim:
+                looks = self.appearance.float().cpu()[near.indices]
+                appearance += drawn[name][:, None] * torch.einsum("nk,nka->na", near.positive_weights, looks)
+            result[name] = code.to(device)
+            neighbors[name] = near.to(device)
+        appearance = (appearance / having[:, None]).to(device) if self.config.appearance_dim else None
+        return Projection(result, neighbors, appearance)
+
+    def _nearest_in_drawn(self, latents, drawn, subset: str, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows and positive weights, N x k each, of the samples nearest in the drawn components together.
+
+        Distances count in units of each component's own spread, so that no component outvotes the others.
+        """
+        votes, parts = 0, []
+        for name in COMPONENTS:
+            index = self._index(name, subset)
+            # A component that is not drawn is zero in drawing and samples alike: it has no say.
+            scale = drawn[name].float()[:, None] / index.spread
+            distance = torch.cdist(latents[name], index.codes, compute_mode="donot_use_mm_for_euclid_dist")
+            votes = votes + (distance * scale).square()
+            parts.append((latents[name] * scale, index.codes, scale))
+        found = votes.topk(k, largest=False).indices
+        drawing = torch.cat([latent for latent, _, _ in parts], dim=-1)
+        samples = torch.cat([codes[found] * scale[:, None] for _, codes, scale in parts], dim=-1)
+        return index.rows[found], _positive(locally_linear_weights(drawing, samples))
+
+    def _index(self, component: str, subset: str) -> _Index:
+        """The search structure of one component and subset, built when first asked for."""
+        key = (component, subset)
+        if key not in self._indexes:
+            rows = self.subset_rows(subset)
+            codes = self.codes.get_buffer(component).float().cpu()
+            codes = codes if subset == "all" else codes[rows]
+            spread = float(codes.var(0, correction=0).sum().sqrt()) or 1.0
+            search = NearestNeighbors(algorithm="brute").fit(codes.numpy())
+            self._indexes[key] = _Index(rows, codes, spread, search)
+        return self._indexes[key]
+
+    def _mean(self, component: str, indices: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """float32 N x D: weighted sum of the samples' codes."""
+        codes = self._index(component, "all").codes[indices]
+        return torch.einsum("nk,nkd->nd", weights, codes)
+
+    def _neighbors(self, component, latents, indices, weights) -> Neighbors:
+        # Measured here rather than taken from the search, whose figures lose digits close to 0.
+        distances = (self._index(component, "all").codes[indices] - latents[:, None]).norm(dim=-1)
+        return Neighbors(indices, self.sample_ids.cpu()[indices], weights, distances)
+
+    def _on_cpu(self, component: str, latents: torch.Tensor) -> torch.Tensor:
+        if component not in COMPONENTS:
+            raise ValueError(f"component must be one of {', '.join(COMPONENTS)}, got {component!r}")
+        if latents.ndim != 2 or latents.shape[1] != self.config.latent_dim:
+            raise ValueError(
+                f"codes of {component} must be N x {self.config.latent_dim}, got shape {tuple(latents.shape)}"
+            )
+        return latents.detach().float().cpu()
+
+    def check_neighbors(self, subset: str, k: int) -> None:
+        """Raises ValueError unless `subset` is known and `k` is a whole number from 1 to its size."""
+        size = len(self.subset_rows(subset))
+        if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= size:
+            raise ValueError(
+                f"the number of neighbours must be a whole number from 1 to {size}, the number of samples in "
+                f"{subset!r}; got {k!r}"
+            )
+
+    def _apply(self, *args, **kwargs):
+        _forget_indexes(self)  # the codes may change precision
+        return super()._apply(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class _Index:
+    rows: torch.Tensor  # int64 M', rows of the bank
+    codes: torch.Tensor  # float32 M' x D, what the search holds too
+    spread: float  # root mean square distance of the codes from their mean
+    search: NearestNeighbors
+
+
+def _forget_indexes(manifold: ComponentManifold, _incompatible=None) -> None:
+    manifold._indexes.clear()
+
+
+def _positive(weights: torch.Tensor) -> torch.Tensor:
+    weights = weights.clamp(min=0)  # they summed to 1, so some are above 0
+    return weights / weights.sum(-1, keepdim=True)
+
+
+def locally_linear_weights(latents: torch.Tensor, neighbors: torch.Tensor, ridge: float = 1e-3) -> torch.Tensor:
+    """Weights that sum to 1 and bring the weighted neighbours closest to each code, in closed form.
+
+    Solves (G + ridge * trace(G) / K) w = 1 for the local Gram matrix G_ij = (n_i - f) . (n_j - f), then
+    divides by the sum. The ridge makes the solution unique when neighbours coincide or outnumber the
+    dimensions, and prefers even weights.
+
+    Args:
+        latents: N x D.
+        neighbors: N x K x D.
+        ridge: as a fraction of the Gram matrix's mean diagonal, trace(G) / K.
+
+    Returns:
+        float32 N x K; may be negative.
+    """
+    offsets = neighbors.double() - latents.double()[:, None]
+    gram = offsets @ offsets.mT
+    diagonal = gram.diagonal(dim1=-2, dim2=-1)
+    # Where all neighbours equal the code, any weights do: the floor makes them even.
+    diagonal += (ridge * diagonal.mean(-1, keepdim=True)).clamp(min=1e-30)
+    weights = torch.linalg.solve(gram, torch.ones_like(gram[..., 0]))
+    return (weights / weights.sum(-1, keepdim=True)).float()
+
+
+def refinement_by_component(refinement: float | Mapping[str, float]) -> dict[str, float]:
+    """Refinement of each component, from one number for all or a dict by component.
+
+    Args:
+        refinement: in [0, 1]; 0 keeps the drawn code, 1 replaces it by its projection. Components that a dict
+            leaves out take `DEFAULT_REFINEMENT`.
+
+    Raises:
+        ValueError: a value outside [0, 1] or not a number, or an unknown component.
+    """
+    given = refinement if isinstance(refinement, Mapping) else dict.fromkeys(COMPONENTS, refinement)
+    for name, value in given.items():
+        if name not in COMPONENTS:
+            raise ValueError(f"refinement can be given for {', '.join(COMPONENTS)}; got {name!r}")
+        if not isinstance(value, Real) or not 0 <= value <= 1:
+            raise ValueError(f"refinement must be a number in [0, 1], got {value!r} for {name}")
+    return {name: float(given.get(name, DEFAULT_REFINEMENT)) for name in COMPONENTS}

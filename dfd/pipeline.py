@@ -1,0 +1,341 @@
+"""A drawing becomes a photo: `encode`, `project`, `synthesize`, `shadow`, and the call that is these four.
+
+Each step takes what the one before returned, so that an interactive program encodes a drawing once and then
+moves its sliders through the cheaper steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DiffusionPipeline, ModelMixin
+from diffusers.utils import BaseOutput
+from PIL import Image
+
+# Every module that defines a component must have been imported before diffusers can load it.
+from dfd import manifold as _manifold  # noqa: F401
+from dfd import models as _models  # noqa: F401
+from dfd.components import CANVAS, COMPONENTS, Layout
+from dfd.manifold import DEFAULT_REFINEMENT, SUBSETS, Neighbors, Projection, refinement_by_component
+from dfd.sketch import ImageLike, read_sketch
+
+OUTPUT_TYPES = ("pil", "np", "pt")
+
+#: A component counts as drawn from this much ink on (in pixels, summed): a speck is no eye.
+MIN_INK = 8.0
+
+#: Part of a window's side that is left out all around when its ink is counted, since windows overlap. Of 400
+#: line drawings reduced to their eyes, their nose or their mouth, all had ink in a neighbour's window; in the
+#: middle of one only a quarter of the mouths had (an upper lip, in the nose's); full faces had it in all four
+#: (measured).
+WINDOW_MARGIN = 0.3
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What `encode` makes of N drawings.
+
+    Attributes:
+        sketches: float32 N x 1 x 512 x 512, ink in [0, 1].
+        latents: component -> float32 N x D, the raw codes.
+        drawn: component -> bool N, whether the drawing has that component.
+    """
+
+    sketches: torch.Tensor
+    latents: dict[str, torch.Tensor]
+    drawn: dict[str, torch.Tensor]
+
+
+@dataclass
+class DeepFaceDrawingPipelineOutput(BaseOutput):
+    """Output of `DeepFaceDrawingPipeline` for N drawings.
+
+    Attributes:
+        images: list of N PIL images (RGB, 512 x 512), or in [0, 1] float32 numpy N x 512 x 512 x 3 or float32
+            tensor N x 3 x 512 x 512.
+        sketches: float32 tensor N x 1 x 512 x 512, ink in [0, 1]: the drawings as they were read.
+        latents: component -> float32 tensor N x D, the codes that made the images.
+        shadow: on request; list of N PIL images (L, black on white), or ink in [0, 1] as float32 numpy
+            N x 512 x 512 x 1 or tensor N x 1 x 512 x 512.
+        neighbors: on request; component -> `Neighbors` (ids, weights, distances of the samples used).
+    """
+
+    images: list[Image.Image] | np.ndarray | torch.Tensor
+    sketches: torch.Tensor
+    latents: dict[str, torch.Tensor]
+    shadow: list[Image.Image] | np.ndarray | torch.Tensor | None = None
+    neighbors: dict[str, Neighbors] | None = None
+
+
+class DeepFaceDrawingPipeline(DiffusionPipeline):
+    """Face photos from rough sketches.
+
+    Models are put into evaluation mode; nothing is random, so that the same call gives the same picture.
+
+    Args:
+        left_eye_autoencoder: `dfd.models.ComponentAutoencoder`, as are the next four.
+        right_eye_autoencoder, nose_autoencoder, mouth_autoencoder, remainder_autoencoder: the others.
+        feature_mapping: `dfd.models.FeatureMapping`; its layout is the pipeline's.
+        image_synthesis: `dfd.models.ImageSynthesis`.
+        manifold: `dfd.manifold.ComponentManifold`, or None: then only complete drawings can be synthesised,
+            without refinement, shadow and neighbours.
+        appearance_encoder: `dfd.models.AppearanceEncoder`, or None; no step needs it, it makes an
+            `appearance` from a photo.
+
+    Raises:
+        ValueError: lengths of codes differ between the components.
+
+    Example:
+
+        >>> import dfd
+        >>> pipe = dfd.DeepFaceDrawingPipeline.from_pretrained("checkpoints")
+        >>> pipe("drawing.png", manifold="female", refinement=0.7).images[0].save("photo.png")
+    """
+
+    _optional_components = ["manifold", "appearance_encoder"]  # noqa: RUF012 - diffusers reads a plain list
+
+    def __init__(
+        self,
+        left_eye_autoencoder: ModelMixin,
+        right_eye_autoencoder: ModelMixin,
+        nose_autoencoder: ModelMixin,
+        mouth_autoencoder: ModelMixin,
+        remainder_autoencoder: ModelMixin,
+        feature_mapping: ModelMixin,
+        image_synthesis: ModelMixin,
+        manifold: ModelMixin | None = None,
+        appearance_encoder: ModelMixin | None = None,
+    ):
+        super().__init__()
+        self.register_modules(
+            left_eye_autoencoder=left_eye_autoencoder,
+            right_eye_autoencoder=right_eye_autoencoder,
+            nose_autoencoder=nose_autoencoder,
+            mouth_autoencoder=mouth_autoencoder,
+            remainder_autoencoder=remainder_autoencoder,
+            feature_mapping=feature_mapping,
+            image_synthesis=image_synthesis,
+            manifold=manifold,
+            appearance_encoder=appearance_encoder,
+        )
+        models = {name: model for name, model in self.components.items() if model is not None}
+        for model in models.values():
+            model.eval()
+        for key in ("latent_dim", "appearance_dim"):
+            dims = {name: model.config[key] for name, model in models.items() if model.config.get(key)}
+            if len(set(dims.values())) > 1:
+                raise ValueError(f"components with different {key} do not belong together: {dims}")
+
+    @property
+    def autoencoders(self) -> dict[str, ModelMixin]:
+        """Component -> its auto-encoder."""
+        return {name: getattr(self, f"{name}_autoencoder") for name in COMPONENTS}
+
+    @property
+    def layout(self) -> Layout:
+        """Where the components lie on the canvas."""
+        return self.feature_mapping.layout
+
+    @torch.no_grad()
+    def encode(self, sketch: ImageLike | Sequence[ImageLike]) -> Encoding:
+        """Reads drawings and encodes their components.
+
+        Args:
+            sketch: anything that `dfd.sketch.read_sketch` takes, or a list of such.
+
+        Raises:
+            ValueError: an image that cannot be read, an empty list, or a drawing without ink.
+        """
+        images = list(sketch) if isinstance(sketch, list | tuple) else [sketch]
+        if not images:
+            raise ValueError("no drawing given: the list is empty")
+        sketches = torch.stack([read_sketch(image) for image in images])
+        drawn = drawn_components(self.layout, sketches)
+        blank = ~torch.stack(list(drawn.values())).any(0)
+        if blank.any():
+            raise ValueError(f"drawing {int(blank.nonzero()[0])} is empty: draw something first")
+        sketches = sketches.to(self.device)
+        latents = {
+            name: self.autoencoders[name].encode(crop.to(self.autoencoders[name].dtype)).float()
+            for name, crop in self.layout.crop(sketches).items()
+        }
+        return Encoding(sketches, latents, {name: mask.to(self.device) for name, mask in drawn.items()})
+
+    @torch.no_grad()
+    def project(
+        self,
+        encoding: Encoding,
+        manifold: str = "all",
+        refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
+        num_neighbors: int = 10,
+    ) -> Projection:
+        """Refines the codes of drawings on the manifold and completes what was not drawn.
+
+        Args:
+            encoding: from `encode`.
+            manifold, refinement, num_neighbors: see `__call__`.
+
+        Returns:
+            `dfd.manifold.Projection`: latents, neighbors by component, appearance. Without a manifold
+            neighbors are empty and appearance is None.
+
+        Raises:
+            ValueError: an argument is out of range, or the pipeline has no manifold and needs one.
+        """
+        strengths = refinement_by_component(refinement)
+        if self.manifold is not None:
+            return self.manifold.project(encoding.latents, encoding.drawn, manifold, strengths, num_neighbors)
+        if any(strengths.values()):
+            raise ValueError(f"this pipeline has no manifold: refinement must be 0, got {refinement!r}")
+        lacking = [name for name, drawn in encoding.drawn.items() if not drawn.all()]
+        if lacking:
+            raise ValueError(f"this pipeline has no manifold to draw what is missing: {', '.join(lacking)}")
+        return Projection(dict(encoding.latents), {}, None)
+
+    @torch.no_grad()
+    def synthesize(self, latents: Mapping[str, torch.Tensor], appearance=None) -> torch.Tensor:
+        """Codes -> photos.
+
+        Args:
+            latents: component -> N x D, as in `Projection.latents`.
+            appearance: see `__call__`; None takes the zero code.
+
+        Returns:
+            float32 N x 3 x 512 x 512 in [0, 1].
+        """
+        latents = {name: latents[name].to(self.device, self.feature_mapping.dtype) for name in COMPONENTS}
+        maps = self.feature_mapping(latents).to(self.image_synthesis.dtype)
+        if appearance is not None:
+            appearance = self._appearance(appearance, len(maps)).to(maps)
+        return (self.image_synthesis(maps, appearance).float() / 2 + 0.5).clamp(0, 1)
+
+    @torch.no_grad()
+    def shadow(self, neighbors: Mapping[str, Neighbors]) -> torch.Tensor:
+        """The shadow to draw on: the neighbours' sketches, averaged by positive weight, merged by place.
+
+        The neighbours of a component, of all drawings, are decoded in one batch.
+
+        Args:
+            neighbors: component -> `Neighbors` N x K, as in `Projection.neighbors`.
+
+        Returns:
+            float32 N x 1 x 512 x 512, ink in [0, 1].
+        """
+        if self.manifold is None:
+            raise ValueError("this pipeline has no manifold: there are no neighbours to make a shadow of")
+        maps = {}
+        for name, autoencoder in self.autoencoders.items():
+            near = neighbors[name].to(self.device)
+            codes = self.manifold.codes.get_buffer(name)[near.indices].flatten(0, 1)
+            sketches = autoencoder.decode(codes.to(autoencoder.dtype)).float().clamp(0, 1)
+            sketches = sketches.unflatten(0, near.indices.shape)
+            maps[name] = torch.einsum("nk,nkchw->nchw", near.positive_weights, sketches)
+        size = (CANVAS, CANVAS)
+        maps["remainder"] = F.interpolate(maps["remainder"], size=size, mode="bilinear", align_corners=False)
+        return self.layout.merge(maps)
+
+    def check_inputs(self, manifold, refinement, num_neighbors, output_type, appearance, need_manifold=False):
+        """Raises ValueError, with what was given and what is accepted, before anything is computed."""
+        if output_type not in OUTPUT_TYPES:
+            raise ValueError(f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
+        refinement_by_component(refinement)
+        if self.manifold is not None:
+            self.manifold.check_neighbors(manifold, num_neighbors)
+        elif manifold not in SUBSETS:
+            raise ValueError(f"manifold must be one of {', '.join(SUBSETS)}, got {manifold!r}")
+        elif need_manifold:
+            raise ValueError("this pipeline has no manifold: it cannot return a shadow or neighbours")
+        if appearance is not None and not self.image_synthesis.config.appearance_dim:
+            raise ValueError("image_synthesis takes no appearance code (appearance_dim is 0)")
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        sketch: ImageLike | Sequence[ImageLike],
+        manifold: str = "all",
+        refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
+        num_neighbors: int = 10,
+        output_type: str = "pil",
+        return_shadow: bool = False,
+        return_neighbors: bool = False,
+        appearance: torch.Tensor | np.ndarray | Sequence | None = None,
+        return_dict: bool = True,
+    ) -> DeepFaceDrawingPipelineOutput | tuple:
+        """Photos from drawings.
+
+        Args:
+            sketch: anything that `dfd.sketch.read_sketch` takes (path, PIL image, array, tensor), or a list.
+            manifold: whose faces to look like: "male", "female" or "all".
+            refinement: in [0, 1], for all components or a dict by component, where those left out take 0.5.
+                0 follows the drawing, 1 replaces what was drawn by the nearest thing on the manifold. A
+                component that was not drawn always comes from the manifold.
+            num_neighbors: training samples that span the manifold around a drawing, from 1 to all there are.
+            output_type: "pil", "np" or "pt", see `DeepFaceDrawingPipelineOutput`.
+            return_shadow, return_neighbors: also return these.
+            appearance: code of colours and light, A or N x A numbers; None takes the neighbours' mean.
+            return_dict: False returns the tuple (images, sketches, latents, shadow, neighbors).
+
+        Raises:
+            ValueError: an argument is out of range, an image cannot be read, or a drawing is empty.
+        """
+        need_manifold = return_shadow or return_neighbors
+        self.check_inputs(manifold, refinement, num_neighbors, output_type, appearance, need_manifold)
+        encoding = self.encode(sketch)
+        projection = self.project(encoding, manifold, refinement, num_neighbors)
+        if appearance is None and self.image_synthesis.config.appearance_dim:
+            appearance = projection.appearance
+        images = _output(self.synthesize(projection.latents, appearance), output_type)
+        shadow = None
+        if return_shadow:
+            shadow = self.shadow(projection.neighbors)
+            shadow = _output(1 - shadow if output_type == "pil" else shadow, output_type)
+        output = DeepFaceDrawingPipelineOutput(
+            images=images,
+            sketches=encoding.sketches,
+            latents=projection.latents,
+            shadow=shadow,
+            neighbors=projection.neighbors if return_neighbors else None,
+        )
+        if return_dict:
+            return output
+        return output.images, output.sketches, output.latents, output.shadow, output.neighbors
+
+    def _appearance(self, appearance, count: int) -> torch.Tensor:
+        """float32 N x A from A or N x A numbers."""
+        dim = self.image_synthesis.config.appearance_dim
+        codes = torch.as_tensor(appearance, dtype=torch.float32)
+        shape = tuple(codes.shape)
+        if codes.ndim == 1:
+            codes = codes.expand(count, -1)
+        if codes.shape != (count, dim) or not torch.isfinite(codes).all():
+            raise ValueError(f"appearance must be {dim} or {count} x {dim} finite numbers, got shape {shape}")
+        return codes
+
+
+def drawn_components(layout: Layout, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Which components are drawn: ink in the middle of its window, or for the remainder outside all windows.
+
+    Args:
+        sketches: N x 1 x 512 x 512, ink in [0, 1].
+
+    Returns:
+        component -> bool N.
+    """
+    drawn = {}
+    for name, crop in layout.crop(sketches.float()).items():
+        margin = 0 if name == "remainder" else round(WINDOW_MARGIN * layout.size(name))
+        end = layout.size(name) - margin
+        drawn[name] = crop[..., margin:end, margin:end].flatten(1).sum(1) >= MIN_INK
+    return drawn
+
+
+def _output(images: torch.Tensor, output_type: str) -> list[Image.Image] | np.ndarray | torch.Tensor:
+    """float32 N x C x H x W in [0, 1] in the form that was asked for."""
+    if output_type == "pt":
+        return images
+    images = images.permute(0, 2, 3, 1).cpu().numpy()
+    return images if output_type == "np" else DiffusionPipeline.numpy_to_pil(images)
