@@ -1,0 +1,108 @@
+"""`python -m dfd.build_manifold`: training codes -> manifold, and the pipeline folder that people load.
+
+The bank holds the codes of plain line drawings, since that is what a visitor's pen gives, of the rows marked
+`train` alone: test faces never enter it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from dfd.components import COMPONENTS
+from dfd.data.faces import FaceFolder
+from dfd.data.pairs import load_photos, plain_sketches
+from dfd.manifold import ComponentManifold
+from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis
+from dfd.pipeline import DeepFaceDrawingPipeline
+
+BATCH = 32
+
+
+@torch.no_grad()
+def build_manifold(
+    faces: FaceFolder,
+    autoencoders: dict[str, ComponentAutoencoder],
+    feature_mapping: FeatureMapping,
+    appearance_encoder: AppearanceEncoder | None,
+    min_size: int = 0,
+) -> ComponentManifold:
+    """Encodes the line drawings (and the appearance of the photos) of all training faces.
+
+    Args:
+        autoencoders: component -> trained auto-encoder.
+        min_size: smallest photo side in pixels.
+    """
+    indices = faces.select("bank", min_size)
+    codes: dict[str, list[torch.Tensor]] = {name: [] for name in COMPONENTS}
+    appearance = []
+    for part in tqdm(np.split(indices, range(BATCH, len(indices), BATCH)), desc="encoding", unit="batch"):
+        crops = feature_mapping.layout.crop(plain_sketches(faces, part))
+        for name, model in autoencoders.items():
+            codes[name].append(model.encode(crops[name]))
+        if appearance_encoder is not None:
+            appearance.append(appearance_encoder(load_photos(faces, part))[0])
+    return ComponentManifold.from_codes(
+        {name: torch.cat(parts) for name, parts in codes.items()},
+        faces.sample_ids[indices],
+        faces.genders[indices],
+        torch.cat(appearance) if appearance else None,
+    )
+
+
+def save_pipeline(pipeline: DeepFaceDrawingPipeline, output: Path) -> None:
+    """Writes the pipeline in fp16 beside `output`, then puts it in its place; other files there are kept."""
+    partial = output.with_name(f"{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    pipeline.to(dtype=torch.float16).save_pretrained(partial)
+    output.mkdir(parents=True, exist_ok=True)
+    for new in sorted(partial.iterdir()):
+        old = output / new.name
+        if old.is_dir():
+            shutil.rmtree(old)
+        new.replace(old)
+    partial.rmdir()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(prog="python -m dfd.build_manifold", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="face folder with metadata.csv")
+    parser.add_argument("--autoencoders", type=Path, required=True, help="output folder of stage I")
+    parser.add_argument("--synthesis", type=Path, required=True, help="output folder of stage II")
+    parser.add_argument("--output", type=Path, required=True, help="pipeline folder to write")
+    parser.add_argument("--min-size", type=int, default=0, help="smallest photo side in pixels")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder for decoded images")
+    options = parser.parse_args(arguments)
+    try:
+        autoencoders = {
+            name: ComponentAutoencoder.from_pretrained(options.autoencoders / f"{name}_autoencoder")
+            for name in COMPONENTS
+        }
+        feature_mapping = FeatureMapping.from_pretrained(options.synthesis / "feature_mapping")
+        image_synthesis = ImageSynthesis.from_pretrained(options.synthesis / "image_synthesis")
+        appearance_encoder = None
+        if image_synthesis.config.appearance_dim:
+            appearance_encoder = AppearanceEncoder.from_pretrained(options.synthesis / "appearance_encoder")
+        faces = FaceFolder(options.data, options.cache)
+        manifold = build_manifold(faces, autoencoders, feature_mapping, appearance_encoder, options.min_size)
+        pipeline = DeepFaceDrawingPipeline(
+            **{f"{name}_autoencoder": model for name, model in autoencoders.items()},
+            feature_mapping=feature_mapping,
+            image_synthesis=image_synthesis,
+            manifold=manifold,
+            appearance_encoder=appearance_encoder,
+        )
+        save_pipeline(pipeline, options.output)
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""`python -m dfd.train autoencoders|synthesis`: options of the two training stages (`accelerate launch` works too)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from dfd.components import COMPONENTS, Layout
+from dfd.models.presets import PRESETS
+from dfd.training import autoencoders, synthesis
+from dfd.training.losses import ADVERSARIAL
+from dfd.training.run import TrainingDiverged
+
+
+def _common(parser: argparse.ArgumentParser, defaults: dict) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="face folder with metadata.csv")
+    parser.add_argument("--output", type=Path, required=True, help="run folder; an interrupted run there is resumed")
+    parser.add_argument("--cache", type=Path, help="folder for decoded images (about 1.1 MB a face)")
+    parser.add_argument("--preset", choices=PRESETS, help="sizes of the networks")
+    parser.add_argument("--images", type=int, help="images to train on in all, repeats counted")
+    parser.add_argument("--batch-size", type=int, help="images per step and process")
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--save-minutes", type=float, help="minutes between checkpoints")
+    parser.add_argument("--sample-steps", type=int, help="steps between sample grids and lines of metrics.csv")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--mixed-precision", choices=["bf16", "no"])
+    parser.set_defaults(**defaults)
+
+
+def _defaults(options: type) -> dict:
+    return {f.name: f.default for f in fields(options) if f.name not in ("data", "output")}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line. Exits with a sentence, not a traceback, on bad data or a diverged run."""
+    parser = argparse.ArgumentParser(prog="python -m dfd.train", description=__doc__)
+    stages = parser.add_subparsers(dest="stage", required=True)
+
+    stage = stages.add_parser("autoencoders", help="stage I: five component auto-encoders, self-supervised")
+    _common(stage, _defaults(autoencoders.Options))
+    stage.add_argument("--components", nargs="+", choices=COMPONENTS, help="train only these")
+    stage.add_argument("--latent-dim", type=int, help="length of a component's code (128, 256 or 512 in the paper)")
+    stage.add_argument("--weight-decay", type=float)
+    stage.add_argument("--windows", dest="layout", type=_layout, help="JSON from `python -m dfd.data windows`")
+    stage.set_defaults(run=lambda values: autoencoders.train(autoencoders.Options(**values)))
+
+    stage = stages.add_parser("synthesis", help="stage II: feature mapping and image synthesis, encoders frozen")
+    _common(stage, _defaults(synthesis.Options))
+    stage.add_argument("--autoencoders", type=Path, required=True, help="folder with <component>_autoencoder folders")
+    stage.add_argument("--start-from", type=Path, help="pipeline folder whose weights to go on from")
+    stage.add_argument("--discriminator", choices=["projected", "multiscale", "none"])
+    stage.add_argument("--adversarial-loss", choices=list(ADVERSARIAL))
+    stage.add_argument("--adversarial-weight", type=float)
+    stage.add_argument("--adversarial-start", type=float, help="share of the run after which the adversary starts")
+    stage.add_argument("--feature-matching-weight", type=float, help="multi-scale discriminator only")
+    stage.add_argument("--latent-noise", type=float, help="noise on codes, as a share of their spread")
+    stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
+    stage.add_argument("--ema-decay", type=float)
+    stage.set_defaults(run=lambda values: synthesis.train(synthesis.Options(**values)))
+
+    values = vars(parser.parse_args(arguments))
+    values.pop("stage")
+    run = values.pop("run")
+    try:
+        run(values)
+    except (ValueError, TrainingDiverged) as error:
+        sys.exit(f"error: {error}")
+
+
+def _layout(path: str) -> Layout:
+    return Layout(json.loads(Path(path).read_text()))
+
+
+if __name__ == "__main__":
+    main()

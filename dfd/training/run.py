@@ -1,0 +1,130 @@
+"""What both training stages share: a run's folder, its checkpoints, its learning-rate curve and its metrics."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+WARMUP_STEPS = 100
+FINAL_LEARNING_RATE = 0.05
+
+
+def learning_rate_factor(step: int, total_steps: int) -> float:
+    """Linear warm-up, constant, then a half cosine to 5 % over the last quarter (measured: design of stage II)."""
+    decay = max(0.0, (step / total_steps - 0.75) / 0.25)
+    cosine = FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * 0.5 * (1 + math.cos(math.pi * min(decay, 1)))
+    return min(1.0, (step + 1) / WARMUP_STEPS) * cosine
+
+
+def seed_step(seed: int, rank: int, step: int) -> np.random.Generator:
+    """Seeds torch for one step and returns that step's numpy generator.
+
+    All randomness of a step follows from (seed, rank, step), so a resumed run continues exactly the random
+    sequence of the one that was interrupted, with no generator state to store.
+    """
+    torch.manual_seed((seed * 1_000_003 + rank) * 1_000_003 + step)
+    return np.random.default_rng([seed, rank, step])
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss became NaN or infinite."""
+
+
+class Run:
+    """A training run's folder: `checkpoint.pt` (resume), `metrics.csv`, `samples/`.
+
+    Args:
+        folder: made if it does not exist.
+        state: name -> object with `state_dict` and `load_state_dict`; all of it is saved and resumed.
+        save_minutes: at most so much training is lost when the process is killed.
+    """
+
+    def __init__(self, folder: str | Path, accelerator: Accelerator, state: Mapping[str, Any], save_minutes: float):
+        self.folder = Path(folder)
+        self.accelerator = accelerator
+        self.state = state
+        self.save_seconds = save_minutes * 60
+        self.saved_at = self.logged_at = time.monotonic()
+        self.images_since_log = 0
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        (self.folder / "samples").mkdir(parents=True, exist_ok=True)
+
+    def resume(self) -> int:
+        """Loads the last checkpoint, if there is one, and returns the number of steps already done."""
+        path = self.folder / "checkpoint.pt"
+        if not path.is_file():
+            return 0
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        if set(stored) - {"step"} != set(self.state):
+            raise ValueError(f"{path} holds {sorted(stored)}, this run needs {sorted(self.state)}: other options?")
+        for name, target in self.state.items():
+            target.load_state_dict(stored[name])
+        return stored["step"]
+
+    def due(self) -> bool:
+        """Whether `save_minutes` have passed since the last checkpoint."""
+        return time.monotonic() - self.saved_at > self.save_seconds
+
+    def save(self, step: int) -> None:
+        """Writes the checkpoint beside the old one, then renames it: there is always a whole one."""
+        self.saved_at = time.monotonic()
+        if self.accelerator.is_main_process:
+            path = self.folder / "checkpoint.pt"
+            partial = path.with_suffix(".partial")
+            torch.save({"step": step, **{k: v.state_dict() for k, v in self.state.items()}}, partial)
+            os.replace(partial, path)
+        self.accelerator.wait_for_everyone()
+
+    def add(self, losses: Mapping[str, torch.Tensor], images: int) -> None:
+        """Adds a step's losses to the running means. Raises TrainingDiverged if one of them is not finite."""
+        values = {name: float(loss.detach()) for name, loss in losses.items()}
+        bad = [name for name, value in values.items() if not math.isfinite(value)]
+        if bad:
+            raise TrainingDiverged(
+                f"loss {', '.join(bad)} is not finite; {self.folder / 'checkpoint.pt'} is the last good state. "
+                "Resume from it with a lower learning rate."
+            )
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+        self.images_since_log += images
+
+    def log(self, step: int, images: int, extra: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Appends the means since the last call to `metrics.csv` and returns that row."""
+        now = time.monotonic()
+        row = {
+            "step": step,
+            "images": images,
+            "images_per_second": round(self.images_since_log / max(now - self.logged_at, 1e-9), 3),
+            **{name: round(total / max(self.count, 1), 5) for name, total in self.sums.items()},
+            **{name: round(value, 5) for name, value in (extra or {}).items()},
+        }
+        self.logged_at, self.images_since_log, self.sums, self.count = now, 0, {}, 0
+        if self.accelerator.is_main_process:
+            self._append(row)
+        return row
+
+    def _append(self, row: Mapping[str, float]) -> None:
+        path = self.folder / "metrics.csv"
+        rows = [row]
+        if path.is_file():
+            with open(path, newline="") as file:
+                # A resumed run repeats the steps after its checkpoint: the new rows replace the old.
+                rows = [old for old in csv.DictReader(file) if int(old["step"]) < row["step"]] + rows
+        columns = list(dict.fromkeys(name for r in rows for name in r))
+        partial = path.with_suffix(".partial")
+        with open(partial, "w", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+        os.replace(partial, path)

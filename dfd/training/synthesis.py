@@ -1,0 +1,370 @@
+"""Stage II: Feature Mapping and Image Synthesis with frozen encoders (paper, section 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from diffusers import ModelMixin
+from diffusers.training_utils import EMAModel
+from PIL import Image
+from torch import nn
+from tqdm import tqdm
+
+from dfd.components import CANVAS, COMPONENTS, Layout
+from dfd.data.faces import FaceFolder
+from dfd.data.pairs import load_photos, plain_sketches, random_pairs
+from dfd.data.styles import displace, erase_patches
+from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, presets
+from dfd.models.discriminator import MultiScaleDiscriminator, ProjectedDiscriminator
+from dfd.training.lite0 import CHANNELS, Lite0Features
+from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, perceptual
+from dfd.training.run import Run, learning_rate_factor, seed_step
+
+#: Loss weights and optimiser settings of the prototype, known to train stably.
+L1_WEIGHT, PREVIEW_WEIGHT, KL_WEIGHT = 4.0, 2.0, 0.002
+ADVERSARIAL_RAMP_STEPS = 200
+CLIP_NORM = 5.0
+
+
+@dataclass
+class Options:
+    """Options of stage II; the command line shows them with their help."""
+
+    data: Path
+    output: Path
+    autoencoders: Path
+    cache: Path = Path("runs/cache")
+    start_from: Path | None = None
+    preset: str = "compact"
+    images: int = 100_000
+    batch_size: int = 8
+    learning_rate: float = 2e-4
+    discriminator: str = "projected"
+    adversarial_loss: str = "hinge"
+    adversarial_weight: float = 0.3
+    adversarial_start: float = 0.45
+    feature_matching_weight: float = 1.0
+    latent_noise: float = 0.05
+    min_size: int = CANVAS
+    ema_decay: float = 0.998
+    save_minutes: float = 10
+    sample_steps: int = 200
+    seed: int = 0
+    mixed_precision: str = "bf16"
+
+
+class Generator(nn.Module):
+    """Everything that stage II trains except the discriminator; one module, so that it is distributed as one."""
+
+    def __init__(self, models: Mapping[str, nn.Module]):
+        super().__init__()
+        self.feature_mapping = models["feature_mapping"]
+        self.image_synthesis = models["image_synthesis"]
+        self.appearance_encoder = models.get("appearance_encoder")
+
+    def forward(self, latents: Mapping[str, torch.Tensor], photos: torch.Tensor | None, sample: bool = True):
+        """Raw codes, photos whose appearance to take (None: the mean) -> photo, preview or None, KL divergence."""
+        appearance, divergence = None, torch.zeros(())
+        if self.appearance_encoder is not None and photos is not None:
+            mean, log_variance = (x.float() for x in self.appearance_encoder(photos))
+            divergence = gaussian_divergence(mean, log_variance)
+            appearance = mean + torch.randn_like(mean) * (0.5 * log_variance).exp() if sample else mean
+        photo, preview = self.image_synthesis.with_preview(self.feature_mapping(latents), appearance)
+        return photo.float(), None if preview is None else preview.float(), divergence
+
+
+def views(photos: torch.Tensor, corner: tuple[int, int]) -> torch.Tensor:
+    """What the loss networks see: the picture halved, and a crop of that side at full size from `corner` (y, x).
+
+    N x C x 512 x 512 -> 2N x C x 256 x 256: cheaper than the whole picture at full size (measured).
+    """
+    side = photos.shape[-1] // 2
+    y, x = corner
+    return torch.cat([F.avg_pool2d(photos, 2), photos[..., y : y + side, x : x + side]])
+
+
+class ProjectedAdversary(nn.Module):
+    """Projected discriminators on the two views, with heads of their own for each."""
+
+    def __init__(self):
+        super().__init__()
+        self.halved, self.cropped = (ProjectedDiscriminator(CHANNELS[1:]) for _ in range(2))
+
+    def forward(self, photos: torch.Tensor, features: list[torch.Tensor], sketches: torch.Tensor):
+        """Features (all strides) and sketches of the 2N views; the photos themselves are not looked at."""
+        n = len(sketches) // 2
+        halved = self.halved([f[:n] for f in features[1:]], sketches[:n])
+        return halved + self.cropped([f[n:] for f in features[1:]], sketches[n:])
+
+
+class MultiScaleAdversary(MultiScaleDiscriminator):
+    """pix2pixHD's discriminators on the whole photo."""
+
+    def forward(self, photos: torch.Tensor, features: list[torch.Tensor], sketches: torch.Tensor):
+        """Whole photos and whole sketches; the features are not looked at."""
+        return super().forward(photos, sketches)
+
+
+def build_discriminator(kind: str) -> nn.Module | None:
+    """`projected`, `multiscale` or `none`."""
+    match kind:
+        case "projected":
+            return ProjectedAdversary()
+        case "multiscale":
+            return MultiScaleAdversary()
+        case "none":
+            return None
+    raise ValueError(f"unknown discriminator {kind!r}; accepted are projected, multiscale, none")
+
+
+class SynthesisTrainer:
+    """One training step of stage II and the state that it changes.
+
+    Args:
+        encoders: component -> trained auto-encoder; frozen here.
+        models: `feature_mapping`, `image_synthesis` and, if there is one, `appearance_encoder`.
+        options: weights, rates and choices.
+        total_steps: on which the learning rate and the start of the adversarial loss depend.
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, ComponentAutoencoder],
+        models: Mapping[str, nn.Module],
+        options: Options,
+        total_steps: int,
+        accelerator: Accelerator | None = None,
+    ):
+        self.accelerator = accelerator or Accelerator(mixed_precision=options.mixed_precision, cpu=True)
+        self.options = options
+        self.total_steps = total_steps
+        device = self.accelerator.device
+        self.encoders = {name: model.eval().requires_grad_(False).to(device) for name, model in encoders.items()}
+        self.features = Lite0Features().to(device, memory_format=torch.channels_last)
+        self.raw_generator = Generator(models).to(memory_format=torch.channels_last)
+        self.layout = self.raw_generator.feature_mapping.layout
+        self.optimizer = torch.optim.Adam(
+            self.raw_generator.parameters(), options.learning_rate, betas=(0.5, 0.99), fused=True
+        )
+        self.ema = EMAModel(self.raw_generator.parameters(), decay=options.ema_decay)
+        self.state = {"generator": self.raw_generator, "optimizer": self.optimizer, "ema": self.ema}
+        self.raw_discriminator = build_discriminator(options.discriminator)
+        self.discriminator_loss, self.generator_loss = ADVERSARIAL[options.adversarial_loss]
+        if self.raw_discriminator is not None:
+            self.raw_discriminator.to(memory_format=torch.channels_last)
+            self.discriminator_optimizer = torch.optim.Adam(
+                self.raw_discriminator.parameters(), options.learning_rate, betas=(0.5, 0.99), fused=True
+            )
+            self.state["discriminator"] = self.raw_discriminator
+            self.state["discriminator_optimizer"] = self.discriminator_optimizer
+
+    def distribute(self) -> None:
+        """Hands the networks to accelerate; call after a resumed state was loaded."""
+        prepare = self.accelerator.prepare
+        self.generator, self.optimizer = prepare(self.raw_generator, self.optimizer)
+        self.ema.to(self.accelerator.device)
+        if self.raw_discriminator is not None:
+            self.discriminator, self.discriminator_optimizer = prepare(
+                self.raw_discriminator, self.discriminator_optimizer
+            )
+
+    @contextmanager
+    def averaged(self):
+        """The generator with its moving average's weights, for as long as the block lasts."""
+        self.ema.store(self.raw_generator.parameters())
+        self.ema.copy_to(self.raw_generator.parameters())
+        self.raw_generator.eval()
+        try:
+            yield
+        finally:
+            self.ema.restore(self.raw_generator.parameters())
+
+    @torch.no_grad()
+    def encode(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes by the frozen encoders, float32."""
+        crops = self.layout.crop(sketches)
+        with self.accelerator.autocast():
+            return {name: model.encode(crops[name]).float() for name, model in self.encoders.items()}
+
+    def adversarial_weight(self, step: int) -> float:
+        """0 until `adversarial_start` of the run, then rising to full weight: the discriminator learns first."""
+        since = step - self.options.adversarial_start * self.total_steps
+        return self.options.adversarial_weight * min(max(since / ADVERSARIAL_RAMP_STEPS, 0), 1)
+
+    def step(
+        self, step: int, sketches: torch.Tensor, photos: torch.Tensor, rng: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Trains on sketches N x 1 x 512 x 512 (ink) and photos N x 3 x 512 x 512 in [-1, 1]; returns the losses."""
+        options = self.options
+        factor = learning_rate_factor(step, self.total_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = options.learning_rate * factor
+        latents = self.encode(sketches)
+        spread = self.raw_generator.feature_mapping.latent_std
+        for i, name in enumerate(COMPONENTS):
+            latents[name] += options.latent_noise * spread[i] * torch.randn_like(latents[name])
+        corner = tuple(int(v) for v in rng.integers(0, CANVAS // 2 + 1, 2))
+        real_views = views(photos, corner)
+        self.raw_generator.train()
+        with self.accelerator.autocast():
+            with torch.no_grad():
+                real_features = self.features(real_views)
+            made, preview, divergence = self.generator(latents, photos)
+            fake_features = self.features(views(made, corner))
+        losses = {
+            "l1": F.l1_loss(made, photos),
+            "perceptual": perceptual(real_features[:4], fake_features[:4]),
+            "kl": divergence,
+        }
+        total = L1_WEIGHT * losses["l1"] + losses["perceptual"] + KL_WEIGHT * divergence
+        if preview is not None:
+            losses["preview"] = F.l1_loss(preview, F.avg_pool2d(photos, CANVAS // preview.shape[-1]))
+            total = total + PREVIEW_WEIGHT * losses["preview"]
+        adversarial = self.raw_discriminator is not None and step >= options.adversarial_start * self.total_steps
+        if adversarial:
+            projected = options.discriminator == "projected"
+            conditions = views(sketches, corner) if projected else sketches
+            self.raw_discriminator.requires_grad_(False)
+            with self.accelerator.autocast():
+                outputs = self.raw_discriminator(made, fake_features, conditions)
+                losses["generator"] = self.generator_loss(outputs)
+                total = total + self.adversarial_weight(step) * losses["generator"]
+                if not projected:
+                    with torch.no_grad():
+                        real_outputs = self.raw_discriminator(photos, real_features, conditions)
+                    losses["matching"] = feature_matching(real_outputs, outputs)
+                    total = total + options.feature_matching_weight * losses["matching"]
+            self.raw_discriminator.requires_grad_(True)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(total)
+        losses["gradient"] = self.accelerator.clip_grad_norm_(self.raw_generator.parameters(), CLIP_NORM)
+        self.optimizer.step()
+        self.ema.step(self.raw_generator.parameters())
+        if adversarial:
+            for group in self.discriminator_optimizer.param_groups:
+                group["lr"] = options.learning_rate * factor
+            with self.accelerator.autocast():
+                real = self.discriminator(photos, real_features, conditions)
+                fake = self.discriminator(made.detach(), [f.detach() for f in fake_features], conditions)
+                losses["discriminator"] = self.discriminator_loss(real, fake)
+            self.discriminator_optimizer.zero_grad()
+            self.accelerator.backward(losses["discriminator"])
+            self.discriminator_optimizer.step()
+        return {name: value.detach() for name, value in losses.items()}
+
+
+def train(options: Options) -> Path:
+    """Trains FM and IS and writes them (the moving average) to `output/`; resumes if it can.
+
+    Raises:
+        TrainingDiverged: a loss is not finite; the last good checkpoint stays.
+        ValueError: auto-encoders or data do not fit.
+    """
+    # Buffers are not broadcast: the discriminator runs twice before its backward pass, and they need no averaging.
+    kwargs = DistributedDataParallelKwargs(broadcast_buffers=False)
+    accelerator = Accelerator(
+        mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available(), kwargs_handlers=[kwargs]
+    )
+    encoders = {
+        name: ComponentAutoencoder.from_pretrained(options.autoencoders / f"{name}_autoencoder") for name in COMPONENTS
+    }
+    faces = FaceFolder(options.data, options.cache)
+    indices = faces.select("train", options.min_size)
+    if not len(indices):
+        raise ValueError(f"{options.data} has no training photos of {options.min_size} px or more")
+    torch.manual_seed(options.seed)
+    models = build_models(options, encoders)
+    per_step = options.batch_size * accelerator.num_processes
+    total = -(-options.images // per_step)
+    trainer = SynthesisTrainer(encoders, models, options, total, accelerator)
+    layout = trainer.layout
+    if options.start_from is None:
+        codes = [
+            trainer.encode(plain_sketches(faces, part).to(accelerator.device))
+            for part in np.split(indices, range(64, len(indices), 64))
+        ]
+        models["feature_mapping"].set_statistics({n: torch.cat([c[n] for c in codes]) for n in COMPONENTS})
+    run = Run(options.output, accelerator, trainer.state, options.save_minutes)
+    done = run.resume()
+    trainer.distribute()
+    held_out = faces.select("validation", options.min_size)
+    held_out = held_out if len(held_out) else indices
+
+    progress = tqdm(total=total, initial=done, unit="step", disable=not accelerator.is_main_process)
+    for step in range(done, total):
+        rng = seed_step(options.seed, accelerator.process_index, step)
+        sketches, photos = random_pairs(faces, indices, layout, rng, options.batch_size)
+        run.add(trainer.step(step, sketches.to(accelerator.device), photos.to(accelerator.device), rng), per_step)
+        progress.update()
+        last = step + 1 == total
+        if (step + 1) % options.sample_steps == 0 or last:
+            with trainer.averaged():
+                row = run.log(step + 1, (step + 1) * per_step, evaluate(trainer, faces, held_out[:32]))
+                if accelerator.is_main_process:
+                    sample_grid(trainer, faces, held_out[:8]).save(run.folder / "samples" / f"{step + 1:06d}.png")
+            progress.set_postfix(row)
+        if run.due() or last:
+            run.save(step + 1)
+            if accelerator.is_main_process:
+                with trainer.averaged():
+                    for name, model in models.items():
+                        model.save_pretrained(run.folder / name)
+    accelerator.wait_for_everyone()
+    return run.folder
+
+
+def build_models(options: Options, encoders: Mapping[str, ComponentAutoencoder]) -> dict[str, ModelMixin]:
+    """The networks of stage II: new ones of the preset, or those of the pipeline folder `start_from`."""
+    names = ("feature_mapping", "image_synthesis", "appearance_encoder")
+    if options.start_from is not None:
+        classes = (FeatureMapping, ImageSynthesis, AppearanceEncoder)
+        return {
+            name: cls.from_pretrained(options.start_from / name)
+            for name, cls in zip(names, classes, strict=True)
+            if (options.start_from / name).is_dir()
+        }
+    windows = {name: (w.x, w.y, w.size) for name, w in Layout().windows.items()}
+    models = presets.build(options.preset, encoders["nose"].config.latent_dim, windows)
+    return {name: models[name] for name in names if name in models}
+
+
+@torch.no_grad()
+def evaluate(trainer: SynthesisTrainer, faces: FaceFolder, indices: np.ndarray) -> dict[str, float]:
+    """Perceptual distance and L1 on faces not trained on, from plain line drawings and the photo's appearance."""
+    sums = np.zeros(2)
+    for part in np.split(indices, range(8, len(indices), 8)):
+        photos = load_photos(faces, part).to(trainer.accelerator.device)
+        with trainer.accelerator.autocast():
+            latents = trainer.encode(plain_sketches(faces, part).to(photos.device))
+            made = trainer.raw_generator(latents, photos, sample=False)[0]
+            corner = (CANVAS // 4, CANVAS // 4)
+            distance = perceptual(*(trainer.features(views(x, corner))[:4] for x in (photos, made)))
+        sums += len(part) * np.array([float(distance), float(F.l1_loss(made, photos))])
+    return {"val_perceptual": sums[0] / len(indices), "val_l1": sums[1] / len(indices)}
+
+
+@torch.no_grad()
+def sample_grid(trainer: SynthesisTrainer, faces: FaceFolder, indices: np.ndarray, side: int = 256) -> Image.Image:
+    """Rows: line drawing, its face (mean appearance), its face (the photo's), rough drawing, its face, photo."""
+    rng = np.random.default_rng(0)
+    photos = load_photos(faces, indices).to(trainer.accelerator.device)
+    clean = plain_sketches(faces, indices).to(photos.device)
+    rough = torch.stack([displace(erase_patches(s.cpu(), rng, 0.3), rng, wobble=5) for s in clean]).to(photos.device)
+    with trainer.accelerator.autocast():
+        codes, rough_codes = trainer.encode(clean), trainer.encode(rough)
+        made = [
+            trainer.raw_generator(c, p, sample=False)[0]
+            for c, p in ((codes, None), (codes, photos), (rough_codes, None))
+        ]
+    paper = [(1 - 2 * s).expand(-1, 3, -1, -1) for s in (clean, rough)]
+    rows = [paper[0], made[0], made[1], paper[1], made[2], photos]
+    grid = torch.cat([torch.cat(list(F.interpolate(r, (side, side), mode="area")), 2) for r in rows], 1)
+    pixels = ((grid.clamp(-1, 1) + 1) * 127.5).round().byte()
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())

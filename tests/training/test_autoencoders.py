@@ -1,0 +1,121 @@
+"""Stage I learns, resumes exactly, and runs on two processes."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+
+from dfd.components import COMPONENTS, Layout
+from dfd.data.faces import FaceFolder
+from dfd.data.pairs import plain_sketches
+from dfd.models import ComponentAutoencoder, presets
+from dfd.training import autoencoders
+from dfd.training.autoencoders import AutoencoderLosses, Options, evaluate, pyramid_loss, train, training_step
+from dfd.training.run import Run
+
+WEIGHTS = "nose_autoencoder/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def sketches(face_folder, tmp_path_factory):
+    faces = FaceFolder(face_folder, tmp_path_factory.mktemp("cache"))
+    return plain_sketches(faces, faces.select("train"))
+
+
+@pytest.fixture
+def options(face_folder, tmp_path):
+    return Options(
+        data=face_folder,
+        output=tmp_path / "run",
+        cache=tmp_path / "cache",
+        preset="tiny",
+        components=("nose",),
+        images=12,
+        batch_size=2,
+        sample_steps=3,
+        save_minutes=0,
+        mixed_precision="no",
+    )
+
+
+def tiny_losses(components=COMPONENTS):
+    torch.manual_seed(0)
+    models = presets.build("tiny", latent_dim=64)
+    return AutoencoderLosses({name: models[f"{name}_autoencoder"] for name in components}, Layout())
+
+
+def test_pyramid_loss_of_equal_pictures_is_zero_and_prefers_a_near_miss():
+    line, near, far = (torch.zeros(1, 1, 32, 32) for _ in range(3))
+    line[..., 8], near[..., 9], far[..., 25] = 1, 1, 1
+    assert pyramid_loss(line, line) == 0
+    assert pyramid_loss(near, line) < 0.8 * pyramid_loss(far, line)
+
+
+def test_every_parameter_receives_a_gradient(sketches):
+    losses = tiny_losses()
+    training_step(losses, sketches, torch.optim.AdamW(losses.parameters(), 1e-3), Accelerator(cpu=True))
+    silent = [name for name, p in losses.named_parameters() if p.grad is None or not p.grad.any()]
+    # A bias before a BatchNorm has no influence, so its gradient is rounding noise or exactly zero.
+    assert not [name for name in silent if name.endswith("weight")]
+    assert all(p.grad is not None for p in losses.parameters())
+
+
+def test_overfits_four_sketches(sketches):
+    losses = tiny_losses(("left_eye", "mouth"))
+    accelerator = Accelerator(cpu=True)
+    optimizer = torch.optim.AdamW(losses.parameters(), 3e-3)
+    for _ in range(120):
+        training_step(losses, sketches, optimizer, accelerator)
+    missed = evaluate(losses, sketches)
+    assert set(missed) == {"val_left_eye", "val_mouth"}
+    assert max(missed.values()) < 0.2, missed
+
+
+def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch):
+    expected = load_file(train(options) / WEIGHTS)
+
+    interrupted = options.output.with_name("interrupted")
+    options.output = interrupted
+    add, calls = Run.add, []
+
+    def killed_in_step_four(self, losses, images):
+        calls.append(images)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        add(self, losses, images)
+
+    monkeypatch.setattr(Run, "add", killed_in_step_four)
+    with pytest.raises(KeyboardInterrupt):
+        train(options)
+    monkeypatch.setattr(Run, "add", add)
+    seen = []
+    factor = autoencoders.learning_rate_factor
+    monkeypatch.setattr(autoencoders, "learning_rate_factor", lambda *at: seen.append(at[0]) or factor(*at))
+    train(options)
+    assert seen == [3, 4, 5], "resumed at the wrong step"
+    actual = load_file(interrupted / WEIGHTS)
+    assert all(torch.equal(actual[name], value) for name, value in expected.items())
+
+
+def test_writes_models_metrics_and_sample_grids(options):
+    folder = train(options)
+    ComponentAutoencoder.from_pretrained(folder, subfolder="nose_autoencoder")
+    assert (folder / "metrics.csv").read_text().count("\n") == 3
+    assert [p.name for p in sorted((folder / "samples").iterdir())] == ["000003.png", "000006.png"]
+
+
+def test_two_processes(options):
+    """`accelerate launch` with two CPU processes trains, each on its own faces, to one set of weights."""
+    FaceFolder(options.data, options.cache)
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += ["--mixed_precision", "no", "-m", "dfd.train", "autoencoders"]
+    command += ["--data", options.data, "--output", options.output, "--cache", options.cache, "--preset", "tiny"]
+    command += ["--components", "nose", "--images", "8", "--batch-size", "2", "--mixed-precision", "no"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = (options.output / "metrics.csv").read_text().splitlines()
+    assert rows[-1].startswith("2,8,"), rows  # 8 images are two steps of two processes of two
+    ComponentAutoencoder.from_pretrained(options.output, subfolder="nose_autoencoder")

@@ -1,0 +1,152 @@
+"""Stage II: gradients reach every parameter of generator and discriminator, it overfits, it resumes."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dfd.data.faces import FaceFolder
+from dfd.data.pairs import load_photos, plain_sketches
+from dfd.models import FeatureMapping, presets
+from dfd.training import synthesis
+from dfd.training.run import Run
+from dfd.training.synthesis import Options, SynthesisTrainer, train, views
+
+LATENT_DIM = 64
+GENERATOR = ("feature_mapping", "image_synthesis", "appearance_encoder")
+
+
+def tiny_models():
+    torch.manual_seed(0)
+    return presets.build("tiny", latent_dim=LATENT_DIM)
+
+
+@pytest.fixture(scope="module")
+def four(face_folder, tmp_path_factory):
+    faces = FaceFolder(face_folder, tmp_path_factory.mktemp("cache"))
+    indices = faces.select("train")
+    return plain_sketches(faces, indices), load_photos(faces, indices)
+
+
+@pytest.fixture
+def options(face_folder, tmp_path):
+    models = tiny_models()
+    for name, model in models.items():
+        if name.endswith("_autoencoder"):
+            model.save_pretrained(tmp_path / "stage1" / name)
+    return Options(
+        data=face_folder,
+        output=tmp_path / "run",
+        cache=tmp_path / "cache",
+        autoencoders=tmp_path / "stage1",
+        preset="tiny",
+        images=8,
+        batch_size=2,
+        sample_steps=2,
+        save_minutes=0,
+        mixed_precision="no",
+    )
+
+
+def make_trainer(options, total_steps, **changes):
+    for name, value in changes.items():
+        setattr(options, name, value)
+    models = tiny_models()
+    encoders = {n.removesuffix("_autoencoder"): m for n, m in models.items() if n.endswith("_autoencoder")}
+    trainer = SynthesisTrainer(encoders, {n: models[n] for n in GENERATOR}, options, total_steps)
+    trainer.distribute()
+    return trainer
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "loss"), [("projected", "hinge"), ("multiscale", "hinge"), ("multiscale", "least_squares")]
+)
+def test_every_generator_and_discriminator_parameter_receives_a_gradient(options, four, discriminator, loss):
+    trainer = make_trainer(options, 3, discriminator=discriminator, adversarial_loss=loss, adversarial_start=0)
+    networks = torch.nn.ModuleDict({"g": trainer.raw_generator, "d": trainer.raw_discriminator})
+    before = {name: p.detach().clone() for name, p in networks.named_parameters()}
+    reached = set()
+    sketches, photos = four
+    for step in range(3):  # a block's second convolution starts at zero, so its first waits for a second step
+        losses = trainer.step(step, sketches[:2], photos[:2], np.random.default_rng(step))
+        reached |= {name for name, p in networks.named_parameters() if p.grad is not None and p.grad.any()}
+    assert not set(before) - reached
+    assert all(not torch.equal(before[name], p) for name, p in networks.named_parameters())
+    assert {"l1", "perceptual", "kl", "preview", "generator", "discriminator"} <= set(losses)
+
+
+def test_the_adversarial_loss_itself_reaches_the_generator(options, four, monkeypatch):
+    """With every other loss at zero weight the generator still learns: the adversarial loss is not detached."""
+    for name in ("L1_WEIGHT", "PREVIEW_WEIGHT", "KL_WEIGHT"):
+        monkeypatch.setattr(synthesis, name, 0.0)
+    monkeypatch.setattr(synthesis, "perceptual", lambda real, fake: torch.zeros(()))
+    monkeypatch.setattr(synthesis, "ADVERSARIAL_RAMP_STEPS", 1e-9)
+    trainer = make_trainer(options, 10, adversarial_start=0)
+    trainer.step(1, *(x[:2] for x in four), np.random.default_rng(0))
+    gradients = [p.grad for p in trainer.raw_generator.feature_mapping.parameters()]
+    assert all(g is not None and g.any() for g in gradients)
+
+
+def test_the_encoders_stay_frozen(options, four):
+    trainer = make_trainer(options, 1, discriminator="none")
+    before = {n: {k: v.clone() for k, v in m.state_dict().items()} for n, m in trainer.encoders.items()}
+    trainer.step(0, *(x[:2] for x in four), np.random.default_rng(0))
+    for name, model in trainer.encoders.items():
+        assert all(torch.equal(before[name][k], v) for k, v in model.state_dict().items())
+
+
+def test_overfits_four_faces(options, four):
+    trainer = make_trainer(options, 10_000, discriminator="none", learning_rate=5e-3, latent_noise=0)
+    trainer.raw_generator.feature_mapping.set_statistics(trainer.encode(four[0]))
+    losses = [trainer.step(step + 100, *four, np.random.default_rng(0)) for step in range(60)]
+    l1 = [float(loss["l1"]) for loss in losses]
+    assert l1[-1] < 0.3 * l1[0], l1[::10]
+    assert losses[-1]["perceptual"] < 0.75 * losses[0]["perceptual"]
+    # The faces differ as the drawings differ: each is nearest to its own photo.
+    with torch.no_grad():
+        made = trainer.raw_generator(trainer.encode(four[0]), four[1], sample=False)[0]
+    distances = (made[:, None] - four[1][None]).abs().flatten(2).mean(2)
+    assert distances.argmin(1).tolist() == [0, 1, 2, 3]
+
+
+def test_views_are_the_halved_picture_and_a_crop(four):
+    photos = four[1][:1]
+    halved, crop = views(photos, (10, 20))
+    assert halved.shape == crop.shape == (3, 256, 256)
+    assert torch.equal(crop, photos[0, :, 10:266, 20:276])
+    assert torch.allclose(halved[:, 0, 0], photos[0, :, :2, :2].mean((1, 2)))
+
+
+def test_the_adversary_starts_late_and_gently(options):
+    trainer = make_trainer(options, 1000, adversarial_start=0.4, adversarial_weight=0.3)
+    assert [round(trainer.adversarial_weight(s), 4) for s in (0, 400, 500, 600, 999)] == [0, 0, 0.15, 0.3, 0.3]
+
+
+def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch):
+    options.adversarial_start = 0
+    weights = "image_synthesis/diffusion_pytorch_model.safetensors"
+    expected = load_file(train(options) / weights)
+    options.output = options.output.with_name("interrupted")
+    add, calls = Run.add, []
+
+    def killed_in_step_three(self, losses, images):
+        calls.append(images)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        add(self, losses, images)
+
+    monkeypatch.setattr(Run, "add", killed_in_step_three)
+    with pytest.raises(KeyboardInterrupt):
+        train(options)
+    monkeypatch.setattr(Run, "add", add)
+    actual = load_file(train(options) / weights)
+    assert len(calls) == 3
+    assert all(torch.equal(actual[name], value) for name, value in expected.items())
+
+
+def test_training_goes_on_from_a_pipeline_folder(options):
+    first = train(options)
+    options.start_from, options.output, options.images = first, options.output.with_name("second"), 2
+    stored = FeatureMapping.from_pretrained(first, subfolder="feature_mapping").latent_mean
+    second = FeatureMapping.from_pretrained(train(options), subfolder="feature_mapping").latent_mean
+    assert stored.any() and torch.equal(stored, second)
