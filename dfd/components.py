@@ -147,7 +147,3 @@ class Layout:
             pad = (window.x, right, window.y, below)
             base = base * (1 - F.pad(alpha, pad)) + F.pad(over * alpha, pad)
         return base
-
-    def ink(self, sketch: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Sum of ink (in pixels) that each component sees: component -> float32 N."""
-        return {name: crop.flatten(1).sum(1) for name, crop in self.crop(sketch.float()).items()}

@@ -272,11 +272,12 @@ def _paper(channel: np.ndarray, grey: np.ndarray) -> np.ndarray:
     """`channel` as it would be without ink, h x w: a smooth surface through its blocks of bare paper."""
     block = max(1, min(grey.shape) // 16)
     values, greys = _block_medians(channel, block), _block_medians(grey, block)
-    bare = np.abs(greys - _paper_level(grey)) < 0.2
+    level = _paper_level(grey)
+    bare = np.abs(greys - level) <= 0.2 * level
     surface = _quadratic(*values.shape)
     if bare.sum() < 2 * surface.shape[-1]:
         return np.full_like(channel, _paper_level(channel))
-    for _ in range(4):  # blocks full of ink leave the fit, paper in the shade joins it
+    for _ in range(6):  # blocks full of ink leave the fit, paper in the shade joins it
         fit = np.linalg.lstsq(surface[bare], values[bare], rcond=None)[0]
         off = np.abs(values - surface @ fit)
         bare = off <= max(3 * float(np.median(off[bare])), 0.02)

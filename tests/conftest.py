@@ -1,9 +1,11 @@
-"""Fixtures shared by the tests: drawings, and a tiny pipeline of random networks with a bank of drawings."""
+"""Fixtures shared by the tests: drawings, folders of faces, and a tiny pipeline with a bank of drawings."""
 
 import pytest
 import torch
+from face_folder import make_face_folder
 from PIL import Image, ImageDraw
 
+from dfd.data.faces import FaceFolder
 from dfd.manifold import ComponentManifold
 from dfd.models.presets import build
 from dfd.pipeline import DeepFaceDrawingPipeline
@@ -68,3 +70,23 @@ def checkpoint(pipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoint")
     pipe.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def face_folder():
+    """`make_face_folder(path, count=4, size=512, seed=0, **columns)`: writes a folder of drawn faces."""
+    return make_face_folder
+
+
+@pytest.fixture(scope="session")
+def face_data(tmp_path_factory):
+    """Folder of four drawn faces and the folder with its cache, built once: for `FaceFolder(*face_data)`."""
+    root, cache = make_face_folder(tmp_path_factory.mktemp("faces")), tmp_path_factory.mktemp("cache")
+    FaceFolder(root, cache)
+    return root, cache
+
+
+@pytest.fixture(scope="session")
+def faces(face_data):
+    """`FaceFolder` of four drawn faces, all of split `train`."""
+    return FaceFolder(*face_data)

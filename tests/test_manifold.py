@@ -298,12 +298,14 @@ def test_a_bank_in_half_precision_is_searched_in_float32(bank, tmp_path):
             torch.testing.assert_close(projection.neighbors[name].ids, bank.project(asked).neighbors[name].ids)
 
 
-def test_search_follows_codes_that_are_loaded_later(bank):
+def test_search_follows_codes_that_change(bank):
     other = make_bank(seed=8)
     asked = codes_of(bank, [0])
     assert other.neighbors("nose", asked["nose"]).distances[0, 0] > 1
     other.load_state_dict(bank.state_dict())
     assert other.neighbors("nose", asked["nose"]).distances[0, 0] == 0
+    other.half()
+    assert other.neighbors("nose", asked["nose"]).distances[0, 0] > 0  # rounded
 
 
 def test_a_bank_that_does_not_fit_together_is_refused(bank):

@@ -174,9 +174,7 @@ def test_exif_rotation(tmp_path, orientation):
     assert close(tmp_path / "a.jpg", read_sketch(upright), atol=0.2)
 
 
-@pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV"]
-)
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV"])
 def test_pil_modes(mode):
     image = drawing()
     via = {"PA": "RGBA", "RGBa": "RGBA", "HSV": "RGB"}.get(mode)
@@ -366,15 +364,28 @@ def test_coloured_pens_and_papers(paper, ink):
 
 
 @pytest.mark.parametrize("light", [0.9, 0.4], ids=["light", "dim"])
-def test_photo_of_a_drawing_under_uneven_light(light):
+@pytest.mark.parametrize("lamp", ["window", "spot"])
+def test_photo_of_a_drawing_under_uneven_light(light, lamp):
     y, x = np.mgrid[:CANVAS, :CANVAS] / CANVAS
     grain = np.random.default_rng(0).normal(0, 0.015, x.shape)
-    photo = (0.15 + 0.85 * np.array(drawing()) / 255) * light * (1 - 0.5 * x - 0.3 * y * y) + grain
-    strokes, _ = line_ink(photo.clip(0, 1))
+    shade = 0.5 * x + 0.2 * y * y if lamp == "window" else 0.55 * np.hypot(x - 0.2, y - 0.3)
+    photo = ((0.15 + 0.85 * np.array(drawing()) / 255) * light * (1 - shade) + grain).clip(0, 1)
+    strokes, _ = line_ink(photo)
     assert strokes > 0.5
-    sketch = read_sketch(photo.clip(0, 1))
+    sketch = read_sketch(photo)
     empty = ink_of(drawing().filter(ImageFilter.MinFilter(9))) == 0
     assert sketch[empty].mean() < 0.005
+    assert sketch[0, -40:, -40:].mean() < 0.03  # the darkest corner
+
+
+def test_grey_wash_on_dim_paper_is_ink():
+    """What smooths the light must not take drawn shadow for bad light."""
+    grain = np.random.default_rng(0).normal(0, 0.01, (CANVAS, CANVAS))
+    photo = np.full((CANVAS, CANVAS), 0.4) * np.linspace(1, 0.8, CANVAS) + grain
+    photo[100:300, 30:230] -= 0.14
+    sketch = read_sketch(photo.clip(0, 1))[0]
+    assert sketch[100:300, 30:230].mean() > 0.2
+    assert sketch[350:, :].mean() < 0.01
 
 
 def test_sheet_on_a_dark_table_is_not_inverted():
@@ -429,15 +440,12 @@ def test_pil_image_of_a_truncated_file(tmp_path):
         read_sketch(opened)
 
 
-@pytest.mark.parametrize(
-    "size", [(8000, 8000), (10000, 10000), (30000, 30000)], ids=["ours", "warned", "bomb"]
-)
+@pytest.mark.parametrize("size", [(8000, 8000), (10000, 10000), (30000, 30000)], ids=["ours", "warned", "bomb"])
 def test_too_large_is_refused_by_the_header(tmp_path, size):
     """A PNG of a header and no pixels: decoding it would fail otherwise."""
     header = b"IHDR" + struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)
     chunks = b"".join(
-        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
-        for c in (header, b"IDAT", b"IEND")
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, b"IDAT", b"IEND")
     )
     (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
     with (
@@ -487,9 +495,7 @@ def test_wrong_shape_or_channel_count(shape):
             read_sketch(image)
 
 
-@pytest.mark.parametrize(
-    "array", [np.ones((64, 64), complex), np.full((64, 64), "x"), np.full((64, 64), None)]
-)
+@pytest.mark.parametrize("array", [np.ones((64, 64), complex), np.full((64, 64), "x"), np.full((64, 64), None)])
 def test_arrays_of_other_things(array):
     with pytest.raises(ValueError, match="bool, integers or floats"):
         read_sketch(array)

@@ -32,6 +32,9 @@ L1_WEIGHT, PREVIEW_WEIGHT, KL_WEIGHT = 4.0, 2.0, 0.002
 ADVERSARIAL_RAMP_STEPS = 200
 CLIP_NORM = 5.0
 
+#: Side in pixels of the full-size crop that the loss networks see, besides the halved picture.
+CROP = 160
+
 
 @dataclass
 class Options:
@@ -80,14 +83,18 @@ class Generator(nn.Module):
         return photo.float(), None if preview is None else preview.float(), divergence
 
 
-def views(photos: torch.Tensor, corner: tuple[int, int]) -> torch.Tensor:
-    """What the loss networks see: the picture halved, and a crop of that side at full size from `corner` (y, x).
+def views(pictures: torch.Tensor, corner: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the loss networks see: pictures halved, and a crop of `CROP` px at full size from `corner` (y, x).
 
-    N x C x 512 x 512 -> 2N x C x 256 x 256: cheaper than the whole picture at full size (measured).
+    The whole picture at full size would cost three times as much (counted), and teaches little more.
     """
-    side = photos.shape[-1] // 2
     y, x = corner
-    return torch.cat([F.avg_pool2d(photos, 2), photos[..., y : y + side, x : x + side]])
+    return F.avg_pool2d(pictures, 2), pictures[..., y : y + CROP, x : x + CROP]
+
+
+def perceptual_of_views(real: list[list[torch.Tensor]], fake: list[list[torch.Tensor]]) -> torch.Tensor:
+    """Mean over the views of the perceptual distance, on the features up to stride 16."""
+    return torch.stack([perceptual(r[:4], f[:4]) for r, f in zip(real, fake, strict=True)]).mean()
 
 
 class ProjectedAdversary(nn.Module):
@@ -95,19 +102,18 @@ class ProjectedAdversary(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.halved, self.cropped = (ProjectedDiscriminator(CHANNELS[1:]) for _ in range(2))
+        self.heads = nn.ModuleList(ProjectedDiscriminator(CHANNELS[1:]) for _ in range(2))
 
-    def forward(self, photos: torch.Tensor, features: list[torch.Tensor], sketches: torch.Tensor):
-        """Features (all strides) and sketches of the 2N views; the photos themselves are not looked at."""
-        n = len(sketches) // 2
-        halved = self.halved([f[:n] for f in features[1:]], sketches[:n])
-        return halved + self.cropped([f[n:] for f in features[1:]], sketches[n:])
+    def forward(self, photos: torch.Tensor, features: list[list[torch.Tensor]], sketches: list[torch.Tensor]):
+        """Features (all strides) and sketches of each view; the photos themselves are not looked at."""
+        by_view = zip(self.heads, features, sketches, strict=True)
+        return [outputs for head, f, s in by_view for outputs in head(f[1:], s)]
 
 
 class MultiScaleAdversary(MultiScaleDiscriminator):
     """pix2pixHD's discriminators on the whole photo."""
 
-    def forward(self, photos: torch.Tensor, features: list[torch.Tensor], sketches: torch.Tensor):
+    def forward(self, photos: torch.Tensor, features: list[list[torch.Tensor]], sketches: torch.Tensor):
         """Whole photos and whole sketches; the features are not looked at."""
         return super().forward(photos, sketches)
 
@@ -210,17 +216,16 @@ class SynthesisTrainer:
         spread = self.raw_generator.feature_mapping.latent_std
         for i, name in enumerate(COMPONENTS):
             latents[name] += options.latent_noise * spread[i] * torch.randn_like(latents[name])
-        corner = tuple(int(v) for v in rng.integers(0, CANVAS // 2 + 1, 2))
-        real_views = views(photos, corner)
+        corner = tuple(int(v) for v in rng.integers(0, CANVAS - CROP + 1, 2))
         self.raw_generator.train()
         with self.accelerator.autocast():
             with torch.no_grad():
-                real_features = self.features(real_views)
+                real_features = [self.features(view) for view in views(photos, corner)]
             made, preview, divergence = self.generator(latents, photos)
-            fake_features = self.features(views(made, corner))
+            fake_features = [self.features(view) for view in views(made, corner)]
         losses = {
             "l1": F.l1_loss(made, photos),
-            "perceptual": perceptual(real_features[:4], fake_features[:4]),
+            "perceptual": perceptual_of_views(real_features, fake_features),
             "kl": divergence,
         }
         total = L1_WEIGHT * losses["l1"] + losses["perceptual"] + KL_WEIGHT * divergence
@@ -252,7 +257,9 @@ class SynthesisTrainer:
                 group["lr"] = options.learning_rate * factor
             with self.accelerator.autocast():
                 real = self.discriminator(photos, real_features, conditions)
-                fake = self.discriminator(made.detach(), [f.detach() for f in fake_features], conditions)
+                fake = self.discriminator(
+                    made.detach(), [[f.detach() for f in view] for view in fake_features], conditions
+                )
                 losses["discriminator"] = self.discriminator_loss(real, fake)
             self.discriminator_optimizer.zero_grad()
             self.accelerator.backward(losses["discriminator"])
@@ -285,14 +292,14 @@ def train(options: Options) -> Path:
     total = -(-options.images // per_step)
     trainer = SynthesisTrainer(encoders, models, options, total, accelerator)
     layout = trainer.layout
-    if options.start_from is None:
+    run = Run(options.output, accelerator, trainer.state, options.save_minutes)
+    done = run.resume()
+    if done == 0 and options.start_from is None:
         codes = [
             trainer.encode(plain_sketches(faces, part).to(accelerator.device))
             for part in np.split(indices, range(64, len(indices), 64))
         ]
         models["feature_mapping"].set_statistics({n: torch.cat([c[n] for c in codes]) for n in COMPONENTS})
-    run = Run(options.output, accelerator, trainer.state, options.save_minutes)
-    done = run.resume()
     trainer.distribute()
     held_out = faces.select("validation", options.min_size)
     held_out = held_out if len(held_out) else indices
@@ -344,8 +351,8 @@ def evaluate(trainer: SynthesisTrainer, faces: FaceFolder, indices: np.ndarray) 
         with trainer.accelerator.autocast():
             latents = trainer.encode(plain_sketches(faces, part).to(photos.device))
             made = trainer.raw_generator(latents, photos, sample=False)[0]
-            corner = (CANVAS // 4, CANVAS // 4)
-            distance = perceptual(*(trainer.features(views(x, corner))[:4] for x in (photos, made)))
+            corner = ((CANVAS - CROP) // 2, (CANVAS - CROP) // 2)
+            distance = perceptual_of_views(*([trainer.features(v) for v in views(x, corner)] for x in (photos, made)))
         sums += len(part) * np.array([float(distance), float(F.l1_loss(made, photos))])
     return {"val_perceptual": sums[0] / len(indices), "val_l1": sums[1] / len(indices)}
 

@@ -20,15 +20,15 @@ WEIGHTS = "nose_autoencoder/diffusion_pytorch_model.safetensors"
 
 
 @pytest.fixture(scope="module")
-def sketches(face_folder, tmp_path_factory):
-    faces = FaceFolder(face_folder, tmp_path_factory.mktemp("cache"))
+def sketches(four_faces, tmp_path_factory):
+    faces = FaceFolder(four_faces, tmp_path_factory.mktemp("cache"))
     return plain_sketches(faces, faces.select("train"))
 
 
 @pytest.fixture
-def options(face_folder, tmp_path):
+def options(four_faces, tmp_path):
     return Options(
-        data=face_folder,
+        data=four_faces,
         output=tmp_path / "run",
         cache=tmp_path / "cache",
         preset="tiny",
@@ -67,11 +67,11 @@ def test_overfits_four_sketches(sketches):
     losses = tiny_losses(("left_eye", "mouth"))
     accelerator = Accelerator(cpu=True)
     optimizer = torch.optim.AdamW(losses.parameters(), 3e-3)
-    for _ in range(120):
+    for _ in range(170):
         training_step(losses, sketches, optimizer, accelerator)
     missed = evaluate(losses, sketches)
     assert set(missed) == {"val_left_eye", "val_mouth"}
-    assert max(missed.values()) < 0.2, missed
+    assert max(missed.values()) < 0.25, missed
 
 
 def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch):

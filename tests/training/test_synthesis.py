@@ -22,20 +22,20 @@ def tiny_models():
 
 
 @pytest.fixture(scope="module")
-def four(face_folder, tmp_path_factory):
-    faces = FaceFolder(face_folder, tmp_path_factory.mktemp("cache"))
+def four(four_faces, tmp_path_factory):
+    faces = FaceFolder(four_faces, tmp_path_factory.mktemp("cache"))
     indices = faces.select("train")
     return plain_sketches(faces, indices), load_photos(faces, indices)
 
 
 @pytest.fixture
-def options(face_folder, tmp_path):
+def options(four_faces, tmp_path):
     models = tiny_models()
     for name, model in models.items():
         if name.endswith("_autoencoder"):
             model.save_pretrained(tmp_path / "stage1" / name)
     return Options(
-        data=face_folder,
+        data=four_faces,
         output=tmp_path / "run",
         cache=tmp_path / "cache",
         autoencoders=tmp_path / "stage1",
@@ -112,9 +112,9 @@ def test_overfits_four_faces(options, four):
 def test_views_are_the_halved_picture_and_a_crop(four):
     photos = four[1][:1]
     halved, crop = views(photos, (10, 20))
-    assert halved.shape == crop.shape == (3, 256, 256)
-    assert torch.equal(crop, photos[0, :, 10:266, 20:276])
-    assert torch.allclose(halved[:, 0, 0], photos[0, :, :2, :2].mean((1, 2)))
+    assert halved.shape == (1, 3, 256, 256)
+    assert torch.equal(crop, photos[..., 10:170, 20:180])
+    assert torch.allclose(halved[0, :, 0, 0], photos[0, :, :2, :2].mean((1, 2)))
 
 
 def test_the_adversary_starts_late_and_gently(options):

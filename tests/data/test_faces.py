@@ -1,0 +1,179 @@
+"""Reading a face folder through its cache."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dfd.data.faces import FEMALE, MALE, UNSURE, FaceFolder
+from dfd.photocopy import photocopy
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """Counts the caches that are built, with empty arrays, so that tables can be long and name no real files."""
+    folders = []
+
+    def build(self, root, folder):
+        folder.mkdir(parents=True)
+        folders.append(folder)
+        for name in ("photos", "lines", "photocopies"):
+            np.save(folder / f"{name}.npy", np.zeros(1, np.uint8))
+
+    monkeypatch.setattr(FaceFolder, "_build", build)
+    return folders
+
+
+def write_table(root, rows):
+    root.mkdir(parents=True, exist_ok=True)
+    with open(root / "metadata.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return root
+
+
+def test_photos_lines_and_photocopies_are_those_of_the_files(faces, face_data):
+    root, _ = face_data
+    assert len(faces) == 4
+    assert faces.photos.shape == (4, 512, 512, 3) and faces.photos.dtype == np.uint8
+    assert faces.photocopies.shape == (4, 512, 512) and faces.photocopies.dtype == np.uint8
+    assert faces.sample_ids.tolist() == [0, 1, 2, 3]
+    for i in (0, 3):
+        photo = np.asarray(Image.open(root / f"images/drawn-{i:05d}.webp").convert("RGB"))
+        drawing = Image.open(root / f"lines/drawn-{i:05d}.png")
+        assert drawing.mode == "1"
+        assert np.array_equal(faces.photos[i], photo)
+        lines = faces.lines(i)
+        assert lines.shape == (512, 512) and lines.dtype == bool
+        assert np.array_equal(lines, ~np.asarray(drawing))
+        assert 0.005 < lines.mean() < 0.05, "True is ink, and lines are thin"
+    assert np.abs(faces.photocopies[0] / 255 - photocopy(faces.photos[0])).max() < 0.51 / 255
+    assert faces.photocopies[0].max() == 255
+
+
+def test_small_photos_are_enlarged_and_without_line_drawings_the_photocopy_serves(face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", count=1, size=256, line_file_name=None)
+    assert not (root / "lines").exists()
+    faces = FaceFolder(root, tmp_path / "cache")
+    assert faces.photos.shape == (1, 512, 512, 3)
+    assert faces.sizes.tolist() == [256]
+    lines = faces.lines(0)
+    assert lines.any()
+    grey = faces.photocopies[0].astype(int)
+    assert not lines[grey < 127].any() and lines[grey > 128].all()
+
+
+def test_an_empty_line_file_name_also_means_photocopy(face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", count=2, line_file_name=["lines/one.png", ""])
+    faces = FaceFolder(root, tmp_path / "cache")
+    assert np.array_equal(faces.lines(0), ~np.asarray(Image.open(root / "lines/one.png")))
+    assert np.array_equal(faces.lines(1), faces.photocopies[1] > 127)
+
+
+def test_the_cache_is_built_once(faces, face_data, monkeypatch):
+    monkeypatch.setattr(FaceFolder, "_build", lambda *_: pytest.fail("built again"))
+    again = FaceFolder(*face_data)
+    assert np.array_equal(again.photos, faces.photos)
+    assert np.array_equal(again.lines(1), faces.lines(1))
+
+
+def test_a_changed_table_or_another_folder_gets_a_cache_of_its_own(builds, tmp_path):
+    rows = [{"file_name": "a.png"}]
+    write_table(tmp_path / "one", rows)
+    for _ in range(2):
+        FaceFolder(tmp_path / "one", tmp_path / "cache")
+    assert len(builds) == 1
+    write_table(tmp_path / "two", rows)
+    FaceFolder(tmp_path / "two", tmp_path / "cache")
+    assert len(builds) == 2
+    write_table(tmp_path / "one", rows * 2)
+    FaceFolder(tmp_path / "one", tmp_path / "cache")
+    assert len(set(builds)) == 3
+
+
+def test_a_half_built_cache_is_not_used(face_folder, tmp_path):
+    root, cache = face_folder(tmp_path / "faces", count=1), tmp_path / "cache"
+    photo = root / "images/drawn-00000.webp"
+    whole = photo.read_bytes()
+    photo.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises((OSError, ValueError)):
+        FaceFolder(root, cache)
+    photo.write_bytes(whole)
+    faces = FaceFolder(root, cache)
+    assert np.array_equal(faces.photos[0], np.asarray(Image.open(photo).convert("RGB")))
+    assert faces.lines(0).any()
+    assert [path.name for path in cache.iterdir() if "partial" in path.name] == [], "gigabytes are left behind"
+
+
+def test_missing_files_are_named(face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", count=3)
+    (root / "images/drawn-00001.webp").unlink()
+    (root / "lines/drawn-00002.png").unlink()
+    with pytest.raises(ValueError, match=r"2 files .* are missing.*images/drawn-00001\.webp"):
+        FaceFolder(root, tmp_path / "cache")
+    shutil.copy(root / "images/drawn-00000.webp", root / "images/drawn-00001.webp")
+    with pytest.raises(ValueError, match=r"1 files .*lines/drawn-00002\.png"):
+        FaceFolder(root, tmp_path / "cache")
+
+
+def test_a_folder_without_a_table_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no face folder: it has no metadata\.csv"):
+        FaceFolder(tmp_path, tmp_path / "cache")
+    write_table(tmp_path, [{"photo": "a.png"}])
+    with pytest.raises(ValueError, match="no column file_name"):
+        FaceFolder(tmp_path, tmp_path / "cache")
+    (tmp_path / "metadata.csv").write_text("file_name,size\n")
+    with pytest.raises(ValueError, match="has no rows"):
+        FaceFolder(tmp_path, tmp_path / "cache")
+
+
+def test_splits_are_disjoint(builds, tmp_path):
+    rows = [
+        {"file_name": f"{i}.png", "split": "test" if i % 10 == 7 else "train", "size": 256 if i % 3 else 512}
+        for i in range(400)
+    ]
+    faces = FaceFolder(write_table(tmp_path, rows), tmp_path / "cache")
+    for size, least in ((0, 0), (512, 512)):
+        parts = {name: set(faces.select(name, size).tolist()) for name in ("train", "validation", "test", "bank")}
+        assert not parts["train"] & parts["validation"]
+        assert not parts["bank"] & parts["test"]
+        assert parts["bank"] == parts["train"] | parts["validation"]
+        assert all(parts.values())
+        fits = {i for i in range(400) if int(rows[i]["size"]) >= least}
+        assert parts["bank"] | parts["test"] == fits
+        assert parts["test"] == {i for i in fits if i % 10 == 7}
+        assert len(parts["validation"]) <= len(parts["bank"]) / 25
+    # The same faces are held out whatever the size asked for: none is trained on at one size and watched at another.
+    assert not set(faces.select("validation").tolist()) & set(faces.select("train", 512).tolist())
+    with pytest.raises(ValueError, match="unknown split 'val'; accepted are train, validation, bank, test"):
+        faces.select("val")
+
+
+def test_a_small_folder_trains_on_all_its_faces(faces):
+    assert faces.select("train").tolist() == faces.select("bank").tolist() == [0, 1, 2, 3]
+    assert faces.select("test").tolist() == []
+    assert faces.select("train", 513).tolist() == []
+
+
+def test_genders(builds, tmp_path):
+    rows = [
+        {"file_name": "0.png", "gender": "male", "gender_source": "folder"},
+        {"file_name": "1.png", "gender": "female", "gender_source": "predicted"},
+        {"file_name": "2.png", "gender": "female", "gender_source": "unsure"},
+        {"file_name": "3.png", "gender": "male", "gender_source": "unsure"},
+        {"file_name": "4.png", "gender": "", "gender_source": ""},
+    ]
+    faces = FaceFolder(write_table(tmp_path, rows), tmp_path / "cache")
+    assert (MALE, FEMALE, UNSURE) == (0, 1, 2)
+    assert faces.genders.tolist() == [MALE, FEMALE, UNSURE, UNSURE, UNSURE]
+    assert faces.genders.dtype == np.uint8
+
+
+def test_optional_columns_may_be_missing(builds, tmp_path):
+    faces = FaceFolder(write_table(tmp_path, [{"file_name": f"{i}.png"} for i in range(3)]), tmp_path / "cache")
+    assert faces.genders.tolist() == [UNSURE] * 3
+    assert faces.sizes.tolist() == [512] * 3
+    assert faces.select("train").tolist() == [0, 1, 2]

@@ -1,0 +1,49 @@
+"""What all models share: saving, and strict loading."""
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from dfd.models import AppearanceEncoder
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    AppearanceEncoder(4, hidden=8).save_pretrained(tmp_path / "appearance")
+    return tmp_path / "appearance"
+
+
+def test_weights_become_float32_unless_asked_otherwise(folder):
+    assert {p.dtype for p in AppearanceEncoder.from_pretrained(folder).parameters()} == {torch.float32}
+    model = AppearanceEncoder.from_pretrained(folder, torch_dtype=torch.float16)
+    assert {p.dtype for p in model.parameters()} == {torch.float16}
+    model.save_pretrained(folder)
+    assert {v.dtype for v in load_file(folder / WEIGHTS).values()} == {torch.float16}
+    assert {p.dtype for p in AppearanceEncoder.from_pretrained(folder).parameters()} == {torch.float32}
+
+
+def test_a_loaded_model_is_in_evaluation_mode_and_may_be_a_subfolder(folder):
+    assert not AppearanceEncoder.from_pretrained(folder.parent, subfolder="appearance").training
+
+
+def lack(weights):
+    del weights["body.1.bias"]
+
+
+def exceed(weights):
+    weights["body.9.bias"] = torch.zeros(3)
+
+
+def reshape(weights):
+    weights["body.1.bias"] = torch.zeros(9)
+
+
+@pytest.mark.parametrize(("damage", "key"), [(lack, "body.1.bias"), (exceed, "body.9.bias"), (reshape, "body.1.bias")])
+def test_a_checkpoint_that_does_not_fit_is_refused(folder, damage, key):
+    weights = load_file(folder / WEIGHTS)
+    damage(weights)
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=f"AppearanceEncoder.*(?s:.*){key}"):
+        AppearanceEncoder.from_pretrained(folder)
