@@ -157,7 +157,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         drawn = drawn_components(self.layout, sketches)
         blank = ~torch.stack(list(drawn.values())).any(0)
         if blank.any():
-            raise ValueError(f"drawing {int(blank.nonzero()[0])} is empty: draw something first")
+            which = f"drawing {int(blank.nonzero()[0])}" if len(sketches) > 1 else "the drawing"
+            raise ValueError(f"{which} is empty: draw something first")
         sketches = sketches.to(self.device)
         latents = {
             name: self.autoencoders[name].encode(crop.to(self.autoencoders[name].dtype)).float()
@@ -319,18 +320,25 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
 def drawn_components(layout: Layout, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
     """Which components are drawn: ink in the middle of its window, or for the remainder outside all windows.
 
+    Every drawing with at least `MIN_INK` of ink somewhere has at least one component.
+
     Args:
         sketches: N x 1 x 512 x 512, ink in [0, 1].
 
     Returns:
         component -> bool N.
     """
-    drawn = {}
+    drawn, amounts = {}, []
     for name, crop in layout.crop(sketches.float()).items():
         margin = 0 if name == "remainder" else round(WINDOW_MARGIN * layout.size(name))
         end = layout.size(name) - margin
         drawn[name] = crop[..., margin:end, margin:end].flatten(1).sum(1) >= MIN_INK
-    return drawn
+        amounts.append(crop.flatten(1).sum(1))
+    # A first stroke may lie in margins only: then it belongs to the component that has the most of it.
+    amounts = torch.stack(amounts)
+    lost = ~torch.stack(list(drawn.values())).any(0) & (amounts.amax(0) >= MIN_INK)
+    most = amounts.argmax(0)
+    return {name: mask | (lost & (most == i)) for i, (name, mask) in enumerate(drawn.items())}
 
 
 def _output(images: torch.Tensor, output_type: str) -> list[Image.Image] | np.ndarray | torch.Tensor:

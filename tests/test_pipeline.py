@@ -119,7 +119,7 @@ def test_arguments_out_of_range_are_refused(pipe, face, arguments, message):
 
 def test_an_empty_drawing_is_refused(pipe, face):
     white = face(without=COMPONENTS)
-    with pytest.raises(ValueError, match="drawing 0 is empty: draw something"):
+    with pytest.raises(ValueError, match="the drawing is empty: draw something"):
         pipe(white)
     with pytest.raises(ValueError, match="drawing 1 is empty: draw something"):
         pipe([face(), white])

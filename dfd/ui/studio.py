@@ -56,7 +56,7 @@ SETTINGS = {
     "footer_links": ["api"],
     "max_file_size": "20mb",
     "run_history": False,
-    "show_error": True,
+    "show_error": True,  # an upload that Gradio itself cannot open gets its sentence too
     "ssr_mode": False,
 }
 
@@ -76,8 +76,8 @@ def read_pad(value: dict | None) -> torch.Tensor:
             which is read only where there is neither background nor layer.
 
     Returns:
-        float32 1 x 512 x 512, ink in [0, 1]; each picture is read by itself, so that the grey paper of an
-        uploaded photo does not count as ink beside white strokes' paper. All zeros for an empty pad.
+        float32 1 x 512 x 512, ink in [0, 1]; zeros for an empty pad. Each picture is read by itself, since its
+        paper is: the grey of a photographed sheet is no ink, and the strokes on it are.
 
     Raises:
         ValueError: a picture that `read_sketch` refuses.

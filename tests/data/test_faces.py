@@ -132,7 +132,7 @@ def test_a_folder_without_a_table_is_refused(tmp_path):
 
 def test_splits_are_disjoint(builds, tmp_path):
     rows = [
-        {"file_name": f"{i}.png", "split": "test" if i % 10 == 7 else "train", "size": 256 if i % 3 else 512}
+        {"file_name": f"{i}.png", "split": "test" if i % 10 == 7 else "train", "size": 256 if i % 7 < 2 else 512}
         for i in range(400)
     ]
     faces = FaceFolder(write_table(tmp_path, rows), tmp_path / "cache")

@@ -21,7 +21,7 @@ def drawing(faces):
 def test_ink_stays_in_range(drawing):
     before = [array.copy() for array in drawing]
     rng = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(24):
         sketch = draw(*drawing, LAYOUT, rng)
         assert sketch.shape == (1, 512, 512) and sketch.dtype == torch.float32
         assert sketch.min() >= 0 and sketch.max() <= 1
@@ -30,15 +30,16 @@ def test_ink_stays_in_range(drawing):
 
 
 def test_the_same_seed_gives_the_same_drawing(drawing):
-    for seed in range(12):
+    for seed in range(8):
         one, two = (draw(*drawing, LAYOUT, np.random.default_rng(seed)) for _ in range(2))
         assert torch.equal(one, two)
-    assert len({draw(*drawing, LAYOUT, np.random.default_rng(seed)).sum().item() for seed in range(12)}) > 8
+    assert len({draw(*drawing, LAYOUT, np.random.default_rng(seed)).sum().item() for seed in range(8)}) > 5
 
 
 def test_every_style_occurs_in_its_share(monkeypatch):
     """Undamaged, styles are told apart by what shows, outside the windows and inside, of the lines and the copy."""
     monkeypatch.setattr(styles, "erase_patches", lambda ink, *_: ink)
+    monkeypatch.setattr(styles, "thicken", lambda ink, *_: ink)
     monkeypatch.setattr(styles, "displace", lambda ink, *_, **__: ink)
     lines, copy = np.zeros((512, 512), bool), np.zeros((512, 512), np.uint8)
     probes = {"outside": (20, 20), "inside": (200, 150)}
@@ -88,7 +89,7 @@ def test_erased_share(share):
     assert not torch.equal(left[0], left[1])
     assert ink.min() == 1, "the caller's ink was changed"
     # In patches, not in grains: hardly a pixel differs from its neighbour.
-    assert (left.diff(dim=-1).abs() > 0.5).float().mean() < 0.01
+    assert (left.diff(dim=-1).abs() > 0.5).float().mean() < 0.05
 
 
 def test_erasing_adds_no_ink():

@@ -37,14 +37,12 @@ def model():
 @pytest.mark.parametrize(
     ("map_scale", "doublings", "remainder_doublings", "out_channels"), [(4, 3, 4, 32), (2, 4, 5, 7), (1, 5, 5, 3)]
 )
+@torch.no_grad()
 def test_output_size(map_scale, doublings, remainder_doublings, out_channels):
     widths, remainder_widths = (4,) * (doublings + 1), (4,) * (remainder_doublings + 1)
-    model = make(map_scale=map_scale, widths=widths, remainder_widths=remainder_widths, out_channels=out_channels).to(
-        "meta"
-    )
+    model = make(map_scale=map_scale, widths=widths, remainder_widths=remainder_widths, out_channels=out_channels)
     side = 512 // map_scale
-    latents = {name: code.to("meta") for name, code in codes(3).items()}
-    assert model(latents).shape == (3, out_channels, side, side)
+    assert model(codes(1)).shape == (1, out_channels, side, side)
 
 
 @pytest.mark.parametrize(
