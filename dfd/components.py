@@ -24,8 +24,9 @@ PARTS = COMPONENTS[:-1]
 #: Merged onto the remainder's map in this order, later over earlier.
 MERGE_ORDER = ("mouth", "nose", "left_eye", "right_eye")
 
-#: Rows that the nose's map loses at its bottom when merged, so that it leaves the upper lip to the mouth.
-NOSE_CUT = 36
+#: Share of its rows that the nose's map loses at its bottom when merged (36 of 160), so that it leaves the upper
+#: lip to the mouth.
+NOSE_CUT = 36 / 160
 
 #: Width in pixels over which a merged window fades into what lies under it (the official program has a hard
 #: edge, and its users complain of visible seams).
@@ -76,11 +77,14 @@ class Layout:
             if name not in PARTS:
                 raise ValueError(f"unknown component {name!r}; windows can be given for {', '.join(PARTS)}")
             box = (box.x, box.y, box.size) if isinstance(box, Window) else box
-            if len(box) != 3 or any(int(v) != v for v in box):
+            if not isinstance(box, Sequence) or len(box) != 3 or any(int(v) != v for v in box):
                 raise ValueError(f"window of {name} must be three whole numbers (x, y, size), got {box!r}")
             window = Window(*(int(v) for v in box))
-            if window.size < 32 or min(window.x, window.y) < 0 or max(window.x, window.y) + window.size > CANVAS:
-                raise ValueError(f"window of {name} must lie inside the {CANVAS} px canvas, got {box!r}")
+            inside = min(window.x, window.y) >= 0 and max(window.x, window.y) + window.size <= CANVAS
+            if window.size < 32 or not inside:
+                raise ValueError(
+                    f"window of {name} must be 32 px or more and inside the {CANVAS} px canvas, got {box!r}"
+                )
             self.windows[name] = window
 
     def size(self, component: str) -> int:
@@ -90,10 +94,11 @@ class Layout:
     @cached_property
     def remainder_mask(self) -> torch.Tensor:
         """float32 1 x 512 x 512: 1 where the remainder sees the sketch, 0 inside the four windows."""
-        mask = torch.ones(1, CANVAS, CANVAS)
-        for window in self.windows.values():
-            mask[(..., *window.slices)] = 0
-        return mask
+        with torch.inference_mode(False):  # see alpha
+            mask = torch.ones(1, CANVAS, CANVAS)
+            for window in self.windows.values():
+                mask[(..., *window.slices)] = 0
+            return mask
 
     def crop(self, sketch: torch.Tensor) -> dict[str, torch.Tensor]:
         """Cuts sketches into components.
@@ -114,15 +119,16 @@ class Layout:
 
         Rises from the window's border to 1 over `SEAM` canvas pixels; the nose's cut rows are 0.
         """
-        size = self.windows[part].scaled(canvas).size
-        seam = max(SEAM * canvas / CANVAS, 1e-6)
-        position = torch.arange(size) + 0.5
-        left = (position / seam).clamp(max=1)
-        rows, columns = left * left.flip(0), left * left.flip(0)
-        if part == "nose":
-            end = size - round(NOSE_CUT * canvas / CANVAS)
-            rows = left * ((end - position) / seam).clamp(0, 1)
-        return (rows[:, None] * columns[None, :])[None]
+        with torch.inference_mode(False):  # a mask made in inference mode could not serve training later
+            size = self.windows[part].scaled(canvas).size
+            seam = max(SEAM * canvas / CANVAS, 1e-6)
+            position = torch.arange(size) + 0.5
+            left = (position / seam).clamp(max=1)
+            rows, columns = left * left.flip(0), left * left.flip(0)
+            if part == "nose":
+                end = size - round(NOSE_CUT * size)
+                rows = left * ((end - position) / seam).clamp(0, 1)
+            return (rows[:, None] * columns[None, :])[None]
 
     def merge(self, maps: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Merges component maps by place: the parts over the remainder, in `MERGE_ORDER`, borders softened.

@@ -38,5 +38,6 @@ def photocopy(photo: np.ndarray) -> np.ndarray:
     grey = photo.astype(np.float32) @ np.float32([0.299, 0.587, 0.114]) / 255
     grey = bilateral(grey)
     difference = gaussian_filter(grey, SIGMA) - TAU * gaussian_filter(grey, SIGMA * RATIO)
-    # Soft threshold: flat areas (difference near 0.02 x grey) are paper, the dark side of an edge is ink.
+    # Soft threshold: a flat area's difference is 0.02 x its grey, so it is paper unless it is nearly black (which
+    # gives black hair some tone); the dark side of an edge is ink.
     return np.clip(np.tanh(60 * (0.004 - difference)), 0, 1).astype(np.float32)

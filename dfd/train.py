@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     run = values.pop("run")
     try:
         run(values)
-    except (ValueError, TrainingDiverged) as error:
+    except (OSError, ValueError, TrainingDiverged) as error:
         sys.exit(f"error: {error}")
 
 

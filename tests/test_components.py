@@ -157,3 +157,13 @@ def test_own_windows_move_crops_and_maps():
 def test_impossible_windows_are_refused(windows, message):
     with pytest.raises(ValueError, match=message):
         Layout(windows)
+
+
+def test_a_layout_used_for_inference_still_trains():
+    layout = Layout()
+    maps = {name: torch.ones(1, 1, layout.size(name), layout.size(name)) for name in COMPONENTS}
+    with torch.inference_mode():
+        layout.merge(maps)
+    trained = {name: m.clone().requires_grad_() for name, m in maps.items()}
+    layout.merge(trained).sum().backward()
+    assert all(m.grad.any() for m in trained.values())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -31,8 +32,11 @@ CACHE_VERSION = 1
 
 def _read_face(photo: Path, lines: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Photo uint8 512 x 512 x 3, packed line bits 512 x 64, photocopy ink uint8 512 x 512."""
-    with Image.open(photo) as image:
-        rgb = np.asarray(image.convert("RGB").resize((CANVAS, CANVAS), Image.Resampling.LANCZOS))
+    try:
+        with Image.open(photo) as image:
+            rgb = np.asarray(image.convert("RGB").resize((CANVAS, CANVAS), Image.Resampling.LANCZOS))
+    except OSError as error:
+        raise ValueError(f"cannot read {photo}: {error}") from error
     ink = photocopy(rgb)
     if lines is None:
         bits = ink > 0.5
@@ -70,6 +74,9 @@ class FaceFolder:
         self.genders = np.array([self._gender(row) for row in self.rows], dtype=np.uint8)
         self.sizes = np.array([int(row.get("size") or CANVAS) for row in self.rows])
         self.splits = np.array([row.get("split") or "train" for row in self.rows])
+        unknown = set(self.splits) - {"train", "test"}
+        if unknown:
+            raise ValueError(f"{table} has the splits {', '.join(sorted(unknown))}; accepted are train and test")
         key = hashlib.sha256(f"{CACHE_VERSION} {root.resolve()}".encode() + table.read_bytes()).hexdigest()[:12]
         folder = Path(cache) / key
         if not folder.is_dir():
@@ -91,15 +98,24 @@ class FaceFolder:
         if missing:
             raise ValueError(f"{len(missing)} files named in metadata.csv are missing, the first is {missing[0]}")
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-        partial.mkdir(parents=True)
-        n = len(self.rows)
+        partial.mkdir(parents=True, exist_ok=True)
+        try:
+            self._fill(partial, photos, lines)
+            if not folder.is_dir():  # else another process was quicker
+                partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    @staticmethod
+    def _fill(folder: Path, photos: list[Path], lines: list[Path | None]) -> None:
+        n = len(photos)
         shapes = {
             "photos": (n, CANVAS, CANVAS, 3),
             "lines": (n, CANVAS, CANVAS // 8),
             "photocopies": (n, CANVAS, CANVAS),
         }
         arrays = [
-            np.lib.format.open_memmap(partial / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
+            np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
             for name, shape in shapes.items()
         ]
         with ProcessPoolExecutor() as pool:
@@ -109,9 +125,6 @@ class FaceFolder:
                     array[i] = value
         for array in arrays:
             array.flush()
-        if folder.is_dir():  # another process was quicker
-            return
-        partial.rename(folder)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -126,11 +139,12 @@ class FaceFolder:
         `train` leaves out the validation faces, `validation` is those (both from the table's train rows),
         `bank` is both together, `test` is the table's test rows.
         """
+        few = (self.splits == "train").sum() <= VALIDATION_EVERY  # none can be spared
         train = np.flatnonzero((self.splits == "train") & (self.sizes >= size))
         held_out = train % VALIDATION_EVERY == 0
         match split:
             case "train":
-                return train[~held_out] if len(train) > VALIDATION_EVERY else train
+                return train if few else train[~held_out]
             case "validation":
                 return train[held_out]
             case "bank":

@@ -27,7 +27,7 @@ def thicken(ink: torch.Tensor, width: int) -> torch.Tensor:
 
 
 def erase_patches(ink: torch.Tensor, rng: np.random.Generator, share: float) -> torch.Tensor:
-    """Erases about `share` of the canvas in soft-edged patches, as strokes not drawn yet."""
+    """Erases about `share` of the canvas in smooth patches, as strokes not drawn yet."""
     noise = torch.from_numpy(rng.random((1, 1, 12, 12), dtype=np.float32))
     noise = F.interpolate(noise, size=(CANVAS, CANVAS), mode="bilinear", align_corners=False)[0]
     threshold = torch.quantile(noise[:, ::8, ::8], share)

@@ -1,7 +1,4 @@
-"""Stage I learns, resumes exactly, and runs on two processes."""
-
-import subprocess
-import sys
+"""Stage I learns, and resumes exactly."""
 
 import pytest
 import torch
@@ -105,17 +102,3 @@ def test_writes_models_metrics_and_sample_grids(options):
     ComponentAutoencoder.from_pretrained(folder, subfolder="nose_autoencoder")
     assert (folder / "metrics.csv").read_text().count("\n") == 3
     assert [p.name for p in sorted((folder / "samples").iterdir())] == ["000003.png", "000006.png"]
-
-
-def test_two_processes(options):
-    """`accelerate launch` with two CPU processes trains, each on its own faces, to one set of weights."""
-    FaceFolder(options.data, options.cache)
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    command += ["--mixed_precision", "no", "-m", "dfd.train", "autoencoders"]
-    command += ["--data", options.data, "--output", options.output, "--cache", options.cache, "--preset", "tiny"]
-    command += ["--components", "nose", "--images", "8", "--batch-size", "2", "--mixed-precision", "no"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    rows = (options.output / "metrics.csv").read_text().splitlines()
-    assert rows[-1].startswith("2,8,"), rows  # 8 images are two steps of two processes of two
-    ComponentAutoencoder.from_pretrained(options.output, subfolder="nose_autoencoder")

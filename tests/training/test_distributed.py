@@ -1,0 +1,53 @@
+"""Both stages on two CPU processes, started as the README says, by `accelerate launch`."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dfd.data.faces import FaceFolder
+from dfd.models import ComponentAutoencoder, ImageSynthesis, presets
+
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+
+
+@pytest.fixture
+def launch(four_faces, tmp_path):
+    """Runs a stage on two processes with images for two steps, and returns its output folder."""
+    FaceFolder(four_faces, tmp_path / "cache")
+
+    def run(stage, *options):
+        output = tmp_path / stage
+        command = [*LAUNCH, "-m", "dfd.train", stage, "--data", four_faces, "--output", output, *options]
+        command += ["--cache", tmp_path / "cache", "--preset", "tiny", "--mixed-precision", "no"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, timeout=400, check=False, env=environment
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return output
+
+    return run
+
+
+def last_row(output):
+    return (output / "metrics.csv").read_text().splitlines()[-1]
+
+
+def test_stage_one(launch):
+    output = launch("autoencoders", "--components", "nose", "--images", 8, "--batch-size", 2)
+    assert last_row(output).startswith("2,8,")  # 8 images are two steps of two processes of two
+    ComponentAutoencoder.from_pretrained(output, subfolder="nose_autoencoder")
+
+
+def test_stage_two(launch, tmp_path):
+    for name, model in presets.build("tiny", latent_dim=64).items():
+        if name.endswith("_autoencoder"):
+            model.save_pretrained(tmp_path / "encoders" / name)
+    output = launch(
+        *("synthesis", "--autoencoders", tmp_path / "encoders"),
+        *("--images", 4, "--batch-size", 1, "--adversarial-start", 0),
+    )
+    assert last_row(output).startswith("2,4,")
+    ImageSynthesis.from_pretrained(output, subfolder="image_synthesis")
