@@ -60,7 +60,9 @@ def save_pipeline(pipeline: DeepFaceDrawingPipeline, output: Path) -> None:
     """Writes the pipeline in fp16 beside `output`, then puts it in its place; other files there are kept."""
     partial = output.with_name(f"{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    pipeline.to(dtype=torch.float16).save_pretrained(partial)
+    for model in filter(None, pipeline.components.values()):
+        model.half()
+    pipeline.save_pretrained(partial)
     output.mkdir(parents=True, exist_ok=True)
     for new in sorted(partial.iterdir()):
         old = output / new.name

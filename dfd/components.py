@@ -114,28 +114,29 @@ class Layout:
         return crops
 
     @lru_cache(maxsize=64)  # noqa: B019 - layouts are few and live as long as their model
-    def alpha(self, part: str, canvas: int) -> torch.Tensor:
+    def alpha(self, part: str, canvas: int, seam: int = SEAM) -> torch.Tensor:
         """float32 1 x size x size in [0, 1]: how much of `part` covers what lies under it, at `canvas` px.
 
-        Rises from the window's border to 1 over `SEAM` canvas pixels; the nose's cut rows are 0.
+        Rises from the window's border to 1 over `seam` canvas pixels; the nose's cut rows are 0.
         """
         with torch.inference_mode(False):  # a mask made in inference mode could not serve training later
             size = self.windows[part].scaled(canvas).size
-            seam = max(SEAM * canvas / CANVAS, 1e-6)
+            width = max(seam * canvas / CANVAS, 1e-6)
             position = torch.arange(size) + 0.5
-            left = (position / seam).clamp(max=1)
+            left = (position / width).clamp(max=1)
             rows, columns = left * left.flip(0), left * left.flip(0)
             if part == "nose":
                 end = size - round(NOSE_CUT * size)
-                rows = left * ((end - position) / seam).clamp(0, 1)
+                rows = left * ((end - position) / width).clamp(0, 1)
             return (rows[:, None] * columns[None, :])[None]
 
-    def merge(self, maps: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def merge(self, maps: Mapping[str, torch.Tensor], seam: int = SEAM) -> torch.Tensor:
         """Merges component maps by place: the parts over the remainder, in `MERGE_ORDER`, borders softened.
 
         Args:
             maps: component -> N x C x s x s, where the remainder's side is the map canvas (any size) and each
                 part's side is its window's at that canvas; a part of another size is resized.
+            seam: width of the softened border in canvas pixels; 0 for a hard one.
 
         Returns:
             N x C x canvas x canvas, a new tensor.
@@ -147,7 +148,7 @@ class Layout:
             over = maps[part]
             if over.shape[-1] != window.size:
                 over = F.interpolate(over, size=(window.size, window.size), mode="bilinear", align_corners=False)
-            alpha = self.alpha(part, canvas).to(base)
+            alpha = self.alpha(part, canvas, seam).to(base)
             # Padded and added rather than written in place: one line serves training and inference alike.
             right, below = canvas - window.x - window.size, canvas - window.y - window.size
             pad = (window.x, right, window.y, below)

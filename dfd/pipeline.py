@@ -237,7 +237,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             maps[name] = torch.einsum("nk,nkchw->nchw", near.positive_weights, sketches)
         size = (CANVAS, CANVAS)
         maps["remainder"] = F.interpolate(maps["remainder"], size=size, mode="bilinear", align_corners=False)
-        return self.layout.merge(maps)
+        # Hard borders: the remainder is blank inside the windows, so softened ones would show as white bands.
+        return self.layout.merge(maps, seam=0)
 
     def check_inputs(self, manifold, refinement, num_neighbors, output_type, appearance, need_manifold=False):
         """Raises ValueError, with what was given and what is accepted, before anything is computed."""

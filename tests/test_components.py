@@ -167,3 +167,8 @@ def test_a_layout_used_for_inference_still_trains():
     trained = {name: m.clone().requires_grad_() for name, m in maps.items()}
     layout.merge(trained).sum().backward()
     assert all(m.grad.any() for m in trained.values())
+
+
+def test_a_seam_of_zero_is_a_hard_border():
+    merged = Layout().merge(constant_maps(dict.fromkeys(VALUES, 1.0) | {"remainder": 0.0}), seam=0)
+    assert set(merged.unique().tolist()) == {0.0, 1.0}
