@@ -62,6 +62,7 @@ def save_pipeline(pipeline: DeepFaceDrawingPipeline, output: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     for model in filter(None, pipeline.components.values()):
         model.half()
+        model.register_to_config(_name_or_path="")  # where it was loaded from is nobody else's business
     pipeline.save_pretrained(partial)
     output.mkdir(parents=True, exist_ok=True)
     for new in sorted(partial.iterdir()):

@@ -1,0 +1,55 @@
+"""From trained parts to the pipeline folder that people load."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dfd import DeepFaceDrawingPipeline
+from dfd.build_manifold import main
+from dfd.models import presets
+
+
+@pytest.fixture(scope="module")
+def built(face_folder, tmp_path_factory):
+    """Output of the command on four faces, of which the last is a test face; a README was there before."""
+    root = tmp_path_factory.mktemp("built")
+    face_folder(root / "faces", count=4, split=["train"] * 3 + ["test"])
+    torch.manual_seed(0)
+    for name, model in presets.build("tiny", latent_dim=64).items():
+        model.save_pretrained(root / name)
+    (root / "out").mkdir()
+    (root / "out" / "README.md").write_text("kept")
+    command = ["--data", "faces", "--autoencoders", ".", "--synthesis", ".", "--output", "out", "--cache", "cache"]
+    main([part if part.startswith("--") else str(root / part) for part in command])
+    return root
+
+
+def test_the_folder_is_a_pipeline(built, face):
+    pipe = DeepFaceDrawingPipeline.from_pretrained(built / "out")
+    assert pipe(face(), num_neighbors=2).images[0].size == (512, 512)
+
+
+def test_test_faces_never_enter_the_bank(built):
+    bank = load_file(built / "out" / "manifold" / "diffusion_pytorch_model.safetensors")
+    assert bank["sample_ids"].tolist() == [0, 1, 2]
+    assert bank["appearance"].shape == (3, 4)
+
+
+def test_weights_are_stored_in_half_precision(built):
+    weights = load_file(built / "out" / "image_synthesis" / "diffusion_pytorch_model.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.float16}
+
+
+def test_other_files_are_kept_and_no_path_is_told(built):
+    assert (built / "out" / "README.md").read_text() == "kept"
+    assert not (built / "out.partial").exists()
+    configs = list((built / "out").glob("*/config.json"))
+    assert len(configs) == 9
+    assert all(str(built) not in config.read_text() and json.loads(config.read_text()) for config in configs)
+
+
+def test_missing_parts_are_named(built, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="left_eye_autoencoder"):
+        main(["--data", str(built / "faces"), "--autoencoders", str(tmp_path), "--synthesis", ".", "--output", "out"])
