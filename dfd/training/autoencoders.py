@@ -30,6 +30,7 @@ class Options:
     data: Path
     output: Path
     cache: Path = Path("runs/cache")
+    start_from: Path | None = None
     preset: str = "compact"
     latent_dim: int = 512
     components: Sequence[str] = COMPONENTS
@@ -83,8 +84,14 @@ def train(options: Options) -> Path:
     faces = FaceFolder(options.data, options.cache)
     train_faces = faces.select("train")
     torch.manual_seed(options.seed)
-    models = presets.build(options.preset, options.latent_dim, layout.windows)
-    autoencoders = {name: models[f"{name}_autoencoder"] for name in options.components}
+    if options.start_from is not None:
+        autoencoders = {
+            name: ComponentAutoencoder.from_pretrained(options.start_from / f"{name}_autoencoder")
+            for name in options.components
+        }
+    else:
+        models = presets.build(options.preset, options.latent_dim, layout.windows)
+        autoencoders = {name: models[f"{name}_autoencoder"] for name in options.components}
     losses = AutoencoderLosses(autoencoders, layout).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         losses.parameters(), options.learning_rate, weight_decay=options.weight_decay, fused=True

@@ -102,3 +102,12 @@ def test_writes_models_metrics_and_sample_grids(options):
     ComponentAutoencoder.from_pretrained(folder, subfolder="nose_autoencoder")
     assert (folder / "metrics.csv").read_text().count("\n") == 3
     assert [p.name for p in sorted((folder / "samples").iterdir())] == ["000003.png", "000006.png"]
+
+
+def test_training_goes_on_from_a_pipeline_folder(options):
+    first = train(options)
+    before = load_file(first / WEIGHTS)
+    options.start_from, options.output, options.learning_rate = first, options.output.with_name("second"), 0.0
+    after = load_file(train(options) / WEIGHTS)
+    learned = [name for name in before if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))]
+    assert all(torch.equal(before[name], after[name]) for name in learned)
