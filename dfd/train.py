@@ -26,6 +26,7 @@ def _common(parser: argparse.ArgumentParser, defaults: dict) -> None:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--save-minutes", type=float, help="minutes between checkpoints")
     parser.add_argument("--sample-steps", type=int, help="steps between sample grids and lines of metrics.csv")
+    parser.add_argument("--windows", dest="layout", type=_layout, help="JSON from `python -m dfd.data windows`")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--mixed-precision", choices=["bf16", "no"])
     parser.set_defaults(**defaults)
@@ -45,7 +46,6 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--components", nargs="+", choices=COMPONENTS, help="train only these")
     stage.add_argument("--latent-dim", type=int, help="length of a component's code (128, 256 or 512 in the paper)")
     stage.add_argument("--weight-decay", type=float)
-    stage.add_argument("--windows", dest="layout", type=_layout, help="JSON from `python -m dfd.data windows`")
     stage.set_defaults(run=lambda values: autoencoders.train(autoencoders.Options(**values)))
 
     stage = stages.add_parser("synthesis", help="stage II: feature mapping and image synthesis, encoders frozen")

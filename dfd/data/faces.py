@@ -19,9 +19,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from dfd.components import CANVAS
+from dfd.manifold import GENDERS
 from dfd.photocopy import photocopy
 
-MALE, FEMALE, UNSURE = 0, 1, 2
+MALE, FEMALE, UNSURE = (GENDERS[name] for name in ("male", "female", "unsure"))
 
 #: Every so many-th training face is kept out of training, to watch its progress and to choose settings.
 VALIDATION_EVERY = 60
@@ -89,7 +90,7 @@ class FaceFolder:
     def _gender(row: dict[str, str]) -> int:
         if row.get("gender_source") == "unsure":
             return UNSURE
-        return {"male": MALE, "female": FEMALE}.get(row.get("gender", ""), UNSURE)
+        return GENDERS.get(row.get("gender", ""), UNSURE)
 
     def _build(self, root: Path, folder: Path) -> None:
         photos = [root / row["file_name"] for row in self.rows]

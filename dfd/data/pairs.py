@@ -23,17 +23,21 @@ def load_photos(faces: FaceFolder, indices: np.ndarray) -> torch.Tensor:
 
 def random_pairs(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):
     """`count` random faces, half of them mirrored: drawings in random styles, and photos."""
-    chosen = rng.choice(indices, count)
-    sketches = torch.stack([draw(faces.lines(i), faces.photocopies[i], layout, rng) for i in chosen])
-    mirrored = torch.from_numpy(rng.random(count) < 0.5)[:, None, None, None]
+    sketches, chosen, mirrored = _random_drawings(faces, indices, layout, rng, count)
     photos = load_photos(faces, chosen)
-    return torch.where(mirrored, sketches.flip(-1), sketches), torch.where(mirrored, photos.flip(-1), photos)
+    return sketches, torch.where(mirrored, photos.flip(-1), photos)
 
 
 def random_sketches(
     faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int
 ) -> torch.Tensor:
     """`count` random faces in random styles, half of them mirrored: float32 count x 1 x 512 x 512."""
+    return _random_drawings(faces, indices, layout, rng, count)[0]
+
+
+def _random_drawings(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):
+    """Drawings, the faces drawn, and which are mirrored (bool count x 1 x 1 x 1)."""
     chosen = rng.choice(indices, count)
-    sketches = [draw(faces.lines(i), faces.photocopies[i], layout, rng) for i in chosen]
-    return torch.stack([s.flip(-1) if rng.random() < 0.5 else s for s in sketches])
+    sketches = torch.stack([draw(faces.lines(i), faces.photocopies[i], layout, rng) for i in chosen])
+    mirrored = torch.from_numpy(rng.random(count) < 0.5)[:, None, None, None]
+    return torch.where(mirrored, sketches.flip(-1), sketches), chosen, mirrored

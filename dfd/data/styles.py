@@ -57,20 +57,21 @@ def draw(lines: np.ndarray, photocopy: np.ndarray, layout: Layout, rng: np.rando
     """
     style = rng.choice(list(STYLES), p=list(STYLES.values()))
     pen = torch.from_numpy(lines).float()[None]
-    copy = torch.from_numpy(photocopy.astype(np.float32))[None] / 255
     if rng.random() < 0.15 and style in ("lines", "overlay"):
         pen = erase_patches(pen, rng, rng.uniform(0.1, 0.4))
     pen = thicken(pen, int(rng.choice([1, 2, 3, 4, 5, 7], p=[0.15, 0.2, 0.25, 0.2, 0.15, 0.05])))
     if style == "lines":
-        sketch = pen
-    elif style == "photocopy":
-        sketch = copy
-    elif style == "binary":
-        sketch = (copy > rng.uniform(0.3, 0.8)).float()
-    elif style == "photocopy_in_windows":
-        sketch = torch.where(layout.remainder_mask.bool(), pen, copy)
+        sketch = pen  # half of all drawings: the photocopy is not even read from the disk
     else:
-        sketch = torch.maximum(pen, copy)
+        copy = torch.from_numpy(photocopy.astype(np.float32))[None] / 255
+        if style == "photocopy":
+            sketch = copy
+        elif style == "binary":
+            sketch = (copy > rng.uniform(0.3, 0.8)).float()
+        elif style == "photocopy_in_windows":
+            sketch = torch.where(layout.remainder_mask.bool(), pen, copy)
+        else:
+            sketch = torch.maximum(pen, copy)
     if rng.random() < 0.35:
         sketch = displace(sketch, rng, wobble=rng.uniform(0.5, 4), shift=3, scale=0.015)
     return sketch

@@ -18,31 +18,21 @@ from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import plain_sketches, random_sketches
 from dfd.models import ComponentAutoencoder, presets
-from dfd.training.run import Run, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
 
 CLIP_NORM = 1.0
 
 
-@dataclass
-class Options:
-    """Options of stage I; the command line shows them with their help."""
+@dataclass(kw_only=True)
+class Options(RunOptions):
+    """Options of stage I."""
 
-    data: Path
-    output: Path
-    cache: Path = Path("runs/cache")
-    start_from: Path | None = None
-    preset: str = "compact"
     latent_dim: int = 512
     components: Sequence[str] = COMPONENTS
-    images: int = 100_000
     batch_size: int = 16
     learning_rate: float = 4e-4
     weight_decay: float = 0.01
-    save_minutes: float = 10
     sample_steps: int = 250
-    seed: int = 0
-    mixed_precision: str = "bf16"
-    layout: Layout | None = None
 
 
 def pyramid_loss(prediction: torch.Tensor, target: torch.Tensor, levels: int = 3) -> torch.Tensor:

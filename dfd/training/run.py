@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,29 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from dfd.components import Layout
+
 WARMUP_STEPS = 100
 FINAL_LEARNING_RATE = 0.05
+
+
+@dataclass(kw_only=True)
+class RunOptions:
+    """What both stages have options for; the command line shows them with their help."""
+
+    data: Path
+    output: Path
+    cache: Path = Path("runs/cache")
+    start_from: Path | None = None
+    preset: str = "compact"
+    images: int = 100_000
+    batch_size: int
+    learning_rate: float
+    save_minutes: float = 10
+    sample_steps: int
+    seed: int = 0
+    mixed_precision: str = "bf16"
+    layout: Layout | None = None
 
 
 def learning_rate_factor(step: int, total_steps: int) -> float:

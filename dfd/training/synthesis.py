@@ -25,7 +25,7 @@ from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, 
 from dfd.models.discriminator import MultiScaleDiscriminator, ProjectedDiscriminator
 from dfd.training.lite0 import CHANNELS, Lite0Features
 from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, perceptual
-from dfd.training.run import Run, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
 
 #: Loss weights and optimiser settings of the prototype, known to train stably.
 L1_WEIGHT, PREVIEW_WEIGHT, KL_WEIGHT = 4.0, 2.0, 0.002
@@ -36,17 +36,11 @@ CLIP_NORM = 5.0
 CROP = 160
 
 
-@dataclass
-class Options:
-    """Options of stage II; the command line shows them with their help."""
+@dataclass(kw_only=True)
+class Options(RunOptions):
+    """Options of stage II."""
 
-    data: Path
-    output: Path
     autoencoders: Path
-    cache: Path = Path("runs/cache")
-    start_from: Path | None = None
-    preset: str = "compact"
-    images: int = 100_000
     batch_size: int = 8
     learning_rate: float = 2e-4
     discriminator: str = "projected"
@@ -57,10 +51,7 @@ class Options:
     latent_noise: float = 0.05
     min_size: int = CANVAS
     ema_decay: float = 0.998
-    save_minutes: float = 10
     sample_steps: int = 200
-    seed: int = 0
-    mixed_precision: str = "bf16"
 
 
 class Generator(nn.Module):
@@ -337,8 +328,8 @@ def build_models(options: Options, encoders: Mapping[str, ComponentAutoencoder])
             for name, cls in zip(names, classes, strict=True)
             if (options.start_from / name).is_dir()
         }
-    windows = {name: (w.x, w.y, w.size) for name, w in Layout().windows.items()}
-    models = presets.build(options.preset, encoders["nose"].config.latent_dim, windows)
+    layout = options.layout or Layout()
+    models = presets.build(options.preset, encoders["nose"].config.latent_dim, layout.windows)
     return {name: models[name] for name in names if name in models}
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from dfd.components import Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos, plain_sketches
 from dfd.models import FeatureMapping, presets
@@ -161,3 +162,10 @@ def test_training_goes_on_from_a_pipeline_folder(options):
     stored = FeatureMapping.from_pretrained(first, subfolder="feature_mapping").latent_mean
     second = FeatureMapping.from_pretrained(train(options), subfolder="feature_mapping").latent_mean
     assert stored.any() and torch.equal(stored, second)
+
+
+def test_own_windows_reach_the_feature_mapping(options):
+    options.layout = Layout({"nose": (150, 200, 160)})
+    encoders = {n.removesuffix("_autoencoder"): m for n, m in tiny_models().items() if n.endswith("_autoencoder")}
+    mapping = synthesis.build_models(options, encoders)["feature_mapping"]
+    assert mapping.layout.windows == options.layout.windows
