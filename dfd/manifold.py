@@ -214,7 +214,7 @@ class ComponentManifold(Model):
 
         if int(having.min()) < len(COMPONENTS):
             givers, shares = self._nearest_in_drawn(latents, drawn, subset, k)
-        result, neighbors, appearance = {}, {}, torch.zeros(count, self.config.appearance_dim)
+        result, neighbors, shares_of_samples = {}, {}, torch.zeros(count, self.config.num_samples)
         for name in COMPONENTS:
             near = self.neighbors(name, latents[name], subset, k)
             code = torch.lerp(latents[name], self._mean(name, near.indices, near.weights), strength[name])
@@ -224,13 +224,27 @@ class ComponentManifold(Model):
                 code = torch.where(missing, found, code)
                 indices = torch.where(missing, givers, near.indices)
                 near = self._neighbors(name, found, indices, torch.where(missing, shares, near.weights))
-            if self.config.appearance_dim:
-                looks = self.appearance.float().cpu()[near.indices]
-                appearance += drawn[name][:, None] * torch.einsum("nk,nka->na", near.positive_weights, looks)
+            shares_of_samples.scatter_add_(1, near.indices, near.positive_weights * drawn[name][:, None])
             result[name] = code.to(device)
             neighbors[name] = near.to(device)
-        appearance = (appearance / having[:, None]).to(device) if self.config.appearance_dim else None
+        appearance = None
+        if self.config.appearance_dim:
+            appearance = self._appearance(shares_of_samples / having[:, None]).to(device)
         return Projection(result, neighbors, appearance)
+
+    def _appearance(self, shares: torch.Tensor) -> torch.Tensor:
+        """float32 N x A: the mean appearance of samples by their shares (N x M, summing to 1), as vivid as one's own.
+
+        A mean of n independent codes lies sqrt(n) times nearer to the average than each of them: faces would all
+        have the same middling colours. So it is moved out again, but no further than the samples usually lie.
+        """
+        looks = self.appearance.float().cpu()
+        centre, spread = looks.mean(0), looks.std(0, correction=0).clamp(min=1e-6)
+        looks = (looks - centre) / spread
+        mean = shares @ looks
+        usual = looks.norm(dim=1).mean() / mean.norm(dim=1).clamp(min=1e-6)
+        vivid = torch.minimum(usual, shares.square().sum(1).rsqrt()).clamp(min=1)
+        return centre + spread * vivid[:, None] * mean
 
     def _nearest_in_drawn(self, latents, drawn, subset: str, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows and positive weights, N x k each, of the samples nearest in the drawn components together.

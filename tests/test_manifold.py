@@ -264,13 +264,30 @@ def test_appearance_is_that_of_the_neighbours(bank):
     torch.testing.assert_close(exact.appearance, bank.appearance[[5, 6]])
     codes = codes_of(bank, [5])
     codes["mouth"] = codes_of(bank, [6])["mouth"]
-    mixed = 0.8 * bank.appearance[5:6] + 0.2 * bank.appearance[6:7]
-    torch.testing.assert_close(bank.project(codes, k=1).appearance, mixed)
+    mixed = bank.project(codes, k=1).appearance
+    centre = bank.appearance.mean(0)
+    offset = 0.8 * bank.appearance[5:6] + 0.2 * bank.appearance[6:7] - centre
+    assert torch.cosine_similarity(mixed - centre, offset) > 0.999, "a mixture of the two"
+    assert 1 < (mixed - centre).norm() / offset.norm() < 1.3, "moved out, since mixtures are duller than samples"
     without = bank.project(codes, drawn_without(1, "mouth"), k=1)
     torch.testing.assert_close(without.appearance, bank.appearance[5:6])
     wide = bank.project(codes_of(bank, [5]), k=10).appearance
     assert wide.shape == (1, 4) and (wide - bank.appearance[5]).norm() < 0.2 * bank.appearance[5].norm()
     assert make_bank(appearance=False).project(codes_of(bank, [5])).appearance is None
+
+
+def test_appearances_of_many_neighbours_are_as_vivid_as_samples(bank):
+    spread = bank.appearance.std(0, correction=0)
+
+    def vividness(appearance):
+        return ((appearance - bank.appearance.mean(0)) / spread).norm(dim=1)
+
+    generator = torch.Generator().manual_seed(3)
+    codes = {name: torch.randn(20, code.shape[1], generator=generator) for name, code in codes_of(bank, [0]).items()}
+    found = vividness(bank.project(codes, k=20).appearance)
+    usual = vividness(bank.appearance)
+    assert usual.mean() * 0.8 < found.mean() < usual.mean() * 1.01
+    assert found.max() < usual.mean() * 1.01, "none is gaudy"
 
 
 def test_saved_bank_loads_bit_for_bit(bank, tmp_path):

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from dfd.components import CANVAS
 from dfd.manifold import GENDERS
 from dfd.photocopy import photocopy
+from dfd.strokes import trace
 
 MALE, FEMALE, UNSURE = (GENDERS[name] for name in ("male", "female", "unsure"))
 
@@ -47,6 +48,17 @@ def _read_face(photo: Path, lines: Path | None) -> tuple[np.ndarray, np.ndarray,
     return rgb, np.packbits(bits, axis=1), np.round(ink * 255).astype(np.uint8)
 
 
+#: Strokes are stored with every so many-th of their points, in 1/64 px.
+STROKE_STEP, STROKE_SCALE = 2, 64
+
+
+def _trace_face(bits: np.ndarray) -> list[np.ndarray]:
+    """The strokes of packed line bits 512 x 64, thinned out to `STROKE_STEP`, each n x 2 in 1/64 px."""
+    strokes = trace(np.unpackbits(bits, axis=1).astype(bool))
+    kept = [np.concatenate([stroke[:-1:STROKE_STEP], stroke[-1:]]) for stroke in strokes]
+    return [np.round(stroke * STROKE_SCALE).astype(np.uint16) for stroke in kept]
+
+
 class FaceFolder:
     """Photos and drawings of a face folder, decoded once into memory-mapped arrays.
 
@@ -55,7 +67,8 @@ class FaceFolder:
         cache: folder for the arrays (about 1.1 MB a face); built on first use, kept for the next.
 
     Attributes:
-        photos: uint8 N x 512 x 512 x 3; photocopies: uint8 N x 512 x 512 (255 is ink); line drawings by `lines`.
+        photos: uint8 N x 512 x 512 x 3; photocopies: uint8 N x 512 x 512 (255 is ink); line drawings by `lines`,
+            the same as strokes by `strokes`.
         sample_ids: int64 N, the row of `metadata.csv`; genders: uint8 N (0 male, 1 female, 2 unsure).
 
     Raises:
@@ -85,6 +98,11 @@ class FaceFolder:
         self.photos = np.load(folder / "photos.npy", mmap_mode="r")
         self._bits = np.load(folder / "lines.npy", mmap_mode="r")
         self.photocopies = np.load(folder / "photocopies.npy", mmap_mode="r")
+        if not (folder / "stroke_points.npy").is_file():
+            self._trace(folder)
+        self._points = np.load(folder / "stroke_points.npy", mmap_mode="r")
+        self._stroke_starts = np.load(folder / "stroke_starts.npy")
+        self._face_starts = np.load(folder / "stroke_faces.npy")
 
     @staticmethod
     def _gender(row: dict[str, str]) -> int:
@@ -127,8 +145,33 @@ class FaceFolder:
         for array in arrays:
             array.flush()
 
+    def _trace(self, folder: Path) -> None:
+        """Traces all line drawings into one long list of points, with where each stroke and each face starts."""
+        with ProcessPoolExecutor() as pool:
+            traced = pool.map(_trace_face, self._bits, chunksize=32)
+            faces = list(tqdm(traced, total=len(self), desc="tracing lines", unit="face"))
+        lengths = [len(stroke) for strokes in faces for stroke in strokes]
+        points = np.concatenate([stroke for strokes in faces for stroke in strokes] or [np.zeros((0, 2), np.uint16)])
+        arrays = {
+            "stroke_faces": np.cumsum([0, *map(len, faces)]),
+            "stroke_starts": np.cumsum([0, *lengths]),
+            "stroke_points": points,  # last: its presence says that all three are there
+        }
+        for name, array in arrays.items():
+            partial = folder / f"{name}.{os.getpid()}.partial"
+            with open(partial, "wb") as file:
+                np.save(file, array)
+            os.replace(partial, folder / f"{name}.npy")
+
     def __len__(self) -> int:
         return len(self.rows)
+
+    def strokes(self, index: int) -> list[np.ndarray]:
+        """The strokes of the line drawing of face `index`, as `dfd.strokes.trace` gives them, every second point."""
+        first, last = self._face_starts[index : index + 2]
+        starts = self._stroke_starts[first : last + 1]
+        points = self._points[starts[0] : starts[-1]].astype(np.float32) / STROKE_SCALE
+        return np.split(points, starts[1:-1] - starts[0]) if last > first else []
 
     def lines(self, index: int) -> np.ndarray:
         """bool 512 x 512, True where the line drawing of face `index` has ink."""

@@ -7,7 +7,7 @@ import torch
 
 from dfd.components import Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.styles import draw, draw_lines
+from dfd.data.styles import clean, draw, draw_lines
 
 
 def plain_sketches(faces: FaceFolder, indices: np.ndarray) -> torch.Tensor:
@@ -23,21 +23,36 @@ def load_photos(faces: FaceFolder, indices: np.ndarray) -> torch.Tensor:
 
 def random_pairs(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):
     """`count` random faces, half of them mirrored: drawings in random styles, and photos."""
-    sketches, chosen, mirrored = _random_drawings(faces, indices, layout, rng, count)
-    photos = load_photos(faces, chosen)
-    return sketches, torch.where(mirrored, photos.flip(-1), photos)
+    chosen, mirrored = _choose(indices, rng, count)
+    sketches = torch.stack([random_sketch(faces, i, layout, rng) for i in chosen])
+    return _mirror(sketches, mirrored), _mirror(load_photos(faces, chosen), mirrored)
 
 
-def random_sketches(
-    faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int
-) -> torch.Tensor:
-    """`count` random faces in random styles, half of them mirrored: float32 count x 1 x 512 x 512."""
-    return _random_drawings(faces, indices, layout, rng, count)[0]
+def random_sketches(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):
+    """`count` random faces, half of them mirrored: drawings in random styles, and the clean drawings they stand for.
+
+    Returns:
+        two float32 count x 1 x 512 x 512.
+    """
+    chosen, mirrored = _choose(indices, rng, count)
+    return tuple(_mirror(drawings, mirrored) for drawings in sketches_of(faces, chosen, layout, rng))
 
 
-def _random_drawings(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):
-    """Drawings, the faces drawn, and which are mirrored (bool count x 1 x 1 x 1)."""
-    chosen = rng.choice(indices, count)
-    sketches = torch.stack([draw(faces.lines(i), faces.photocopies[i], layout, rng) for i in chosen])
-    mirrored = torch.from_numpy(rng.random(count) < 0.5)[:, None, None, None]
-    return torch.where(mirrored, sketches.flip(-1), sketches), chosen, mirrored
+def sketches_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator):
+    """Faces in random styles, and their clean drawings: two float32 N x 1 x 512 x 512."""
+    sketches = torch.stack([random_sketch(faces, i, layout, rng) for i in indices])
+    return sketches, torch.stack([clean(faces.strokes(i)) for i in indices])
+
+
+def random_sketch(faces: FaceFolder, index: int, layout: Layout, rng: np.random.Generator) -> torch.Tensor:
+    """One face in a random style: float32 1 x 512 x 512."""
+    return draw(faces.lines(index), faces.strokes(index), faces.photocopies[index], layout, rng)
+
+
+def _choose(indices: np.ndarray, rng: np.random.Generator, count: int) -> tuple[np.ndarray, torch.Tensor]:
+    """Faces, and which of them are mirrored (bool count x 1 x 1 x 1)."""
+    return rng.choice(indices, count), torch.from_numpy(rng.random(count) < 0.5)[:, None, None, None]
+
+
+def _mirror(pictures: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+    return torch.where(which, pictures.flip(-1), pictures)

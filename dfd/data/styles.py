@@ -6,14 +6,21 @@ both damaged as hands damage them, gives a rough drawing a code near that of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
+from skimage.measure import approximate_polygon
 
-from dfd.components import CANVAS, Layout
+from dfd.components import CANVAS, PARTS, Layout
+from dfd.strokes import render, smooth
 
-#: Share of each style. Lines come first because that is what visitors draw.
-STYLES = {"lines": 0.5, "photocopy": 0.1, "binary": 0.1, "photocopy_in_windows": 0.15, "overlay": 0.15}
+#: Share of each style. Those of a pen come first because that is what visitors draw.
+STYLES = {"freehand": 0.4, "lines": 0.25, "photocopy": 0.05, "binary": 0.1, "photocopy_in_windows": 0.1, "overlay": 0.1}
+
+#: What every drawing stands for: strokes of at least so many points (2 px apart), this calm, with this pen (px).
+CLEAN_POINTS, CLEAN_SIGMA, CLEAN_WIDTH = 6, 1.5, 3
 
 
 def thicken(ink: torch.Tensor, width: int) -> torch.Tensor:
@@ -45,33 +52,75 @@ def displace(ink: torch.Tensor, rng: np.random.Generator, wobble: float, shift: 
     return F.grid_sample(ink[None], grid[None], mode="bilinear", align_corners=False)[0]
 
 
-def draw(lines: np.ndarray, photocopy: np.ndarray, layout: Layout, rng: np.random.Generator) -> torch.Tensor:
+def clean(strokes: Sequence[np.ndarray]) -> torch.Tensor:
+    """The drawing that auto-encoders are to give back, whatever style they see: even lines without whiskers."""
+    return render([smooth(s, CLEAN_SIGMA) for s in strokes if len(s) >= CLEAN_POINTS], CLEAN_WIDTH)
+
+
+def freehand(strokes: Sequence[np.ndarray], layout: Layout, rng: np.random.Generator) -> torch.Tensor:
+    """A person's drawing of the same face: fewer, calmer, straighter or displaced strokes with any pen.
+
+    Args:
+        strokes: n x 2 in canvas px each, points about 2 px apart.
+
+    Returns:
+        float32 1 x 512 x 512, ink in [0, 1].
+    """
+    shortest = rng.choice([CLEAN_POINTS, rng.uniform(6, 30)])  # outside the windows of the parts
+    dropped = rng.choice([0, rng.uniform(0, 0.5)], p=[0.6, 0.4])
+    calm = rng.uniform(1, 6)
+    straight = rng.uniform(1, 5) if rng.random() < 0.2 else 0  # px that a polygon may be off
+    shift, turn = rng.choice([0, 1, 2, 4]), rng.choice([0, 0.02, 0.05])
+    twice = rng.random() < 0.1
+    windows = np.array([(w.x, w.y, w.x + w.size, w.y + w.size) for w in map(layout.windows.get, PARTS)])
+    drawn = []
+    for stroke in strokes:
+        middle = stroke.mean(0)
+        inside = ((middle > windows[:, :2]) & (middle < windows[:, 2:])).all(1).any()
+        if len(stroke) < (min(shortest, 8) if inside else shortest) or rng.random() < dropped:
+            continue
+        line = smooth(stroke, min(calm, 3) if inside else calm)
+        if straight:
+            line = approximate_polygon(line, min(straight, 2) if inside else straight)
+        for _ in range(2 if twice else 1):
+            moved = (line - middle) @ (np.eye(2) + rng.normal(0, turn, (2, 2))) + middle + rng.normal(0, shift, 2)
+            drawn.append(moved)
+    return render(drawn, rng.choice([2, 3, 4, 5, 7], p=[0.15, 0.25, 0.35, 0.2, 0.05]))
+
+
+def draw(
+    lines: np.ndarray,
+    strokes: Sequence[np.ndarray],
+    photocopy: np.ndarray,
+    layout: Layout,
+    rng: np.random.Generator,
+) -> torch.Tensor:
     """One random drawing of a face.
 
     Args:
-        lines: bool 512 x 512, contour lines 1 px wide.
+        lines: bool 512 x 512, contour lines 2 px wide.
+        strokes: the same as `dfd.strokes.trace` gives them.
         photocopy: uint8 512 x 512, 255 is ink.
 
     Returns:
         float32 1 x 512 x 512, ink in [0, 1].
     """
     style = rng.choice(list(STYLES), p=list(STYLES.values()))
-    pen = torch.from_numpy(lines).float()[None]
-    if rng.random() < 0.15 and style in ("lines", "overlay"):
-        pen = erase_patches(pen, rng, rng.uniform(0.1, 0.4))
-    pen = thicken(pen, int(rng.choice([1, 2, 3, 4, 5, 7], p=[0.15, 0.2, 0.25, 0.2, 0.15, 0.05])))
-    if style == "lines":
-        sketch = pen  # half of all drawings: the photocopy is not even read from the disk
-    else:
+    sketch = freehand(strokes, layout, rng) if style == "freehand" else torch.from_numpy(lines).float()[None]
+    if rng.random() < 0.15 and style in ("freehand", "lines", "overlay"):
+        sketch = erase_patches(sketch, rng, rng.uniform(0.1, 0.4))
+    if style != "freehand":
+        sketch = thicken(sketch, int(rng.choice([1, 2, 3, 4, 5, 7], p=[0.15, 0.2, 0.25, 0.2, 0.15, 0.05])))
+    if style not in ("freehand", "lines"):  # most drawings: the photocopy is not even read from the disk
         copy = torch.from_numpy(photocopy.astype(np.float32))[None] / 255
         if style == "photocopy":
             sketch = copy
         elif style == "binary":
             sketch = (copy > rng.uniform(0.3, 0.8)).float()
         elif style == "photocopy_in_windows":
-            sketch = torch.where(layout.remainder_mask.bool(), pen, copy)
+            sketch = torch.where(layout.remainder_mask.bool(), sketch, copy)
         else:
-            sketch = torch.maximum(pen, copy)
+            sketch = torch.maximum(sketch, copy)
     if rng.random() < 0.35:
         sketch = displace(sketch, rng, wobble=rng.uniform(0.5, 4), shift=3, scale=0.015)
     return sketch

@@ -1,4 +1,8 @@
-"""Stage I: the component auto-encoders, self-supervised (paper, section 3.4)."""
+"""Stage I: the component auto-encoders, self-supervised (paper, section 3.4).
+
+They see a face's drawing in any style and are to give back its clean drawing, so that a rough sketch and a careful
+one of the same face get codes close to each other: the paper reconstructs the one style that it has.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from tqdm import tqdm
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import plain_sketches, random_sketches
+from dfd.data.pairs import random_sketches, sketches_of
 from dfd.models import ComponentAutoencoder, presets
 from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
 
@@ -48,17 +52,20 @@ def pyramid_loss(prediction: torch.Tensor, target: torch.Tensor, levels: int = 3
 
 
 class AutoencoderLosses(nn.Module):
-    """Sketches N x 1 x 512 x 512 -> loss of each component. One module, so that it can be distributed as one."""
+    """Sketches and clean drawings, N x 1 x 512 x 512 each -> loss of each component.
+
+    One module, so that it can be distributed as one.
+    """
 
     def __init__(self, autoencoders: dict[str, ComponentAutoencoder], layout: Layout):
         super().__init__()
         self.autoencoders = nn.ModuleDict(autoencoders)
         self.layout = layout
 
-    def forward(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
-        crops = self.layout.crop(sketches)
+    def forward(self, sketches: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        crops, wanted = self.layout.crop(sketches), self.layout.crop(targets)
         return {
-            name: pyramid_loss(model(crops[name]).float(), model.reduce(crops[name]))
+            name: pyramid_loss(model(crops[name]).float(), model.reduce(wanted[name]))
             for name, model in self.autoencoders.items()
         }
 
@@ -92,24 +99,27 @@ def train(options: Options) -> Path:
     per_step = options.batch_size * accelerator.num_processes
     total = -(-options.images // per_step)
     held_out = faces.select("validation")
-    held_out = plain_sketches(faces, (held_out if len(held_out) else train_faces)[:64])
+    held_out = (held_out if len(held_out) else train_faces)[:64]
+    # The same faces in the same styles at every look.
+    held_out = [x.to(accelerator.device) for x in sketches_of(faces, held_out, layout, np.random.default_rng(0))]
 
     progress = tqdm(total=total, initial=done, unit="step", disable=not accelerator.is_main_process)
     for step in range(done, total):
         rng = seed_step(options.seed, accelerator.process_index, step)
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * learning_rate_factor(step, total)
-        batch = random_sketches(faces, train_faces, layout, rng, options.batch_size).to(accelerator.device)
-        run.add(training_step(distributed, batch, optimizer, accelerator), per_step)
+        batch = random_sketches(faces, train_faces, layout, rng, options.batch_size)
+        run.add(
+            training_step(distributed, *(x.to(accelerator.device) for x in batch), optimizer, accelerator), per_step
+        )
         progress.update()
         last = step + 1 == total
         if (step + 1) % options.sample_steps == 0 or last:
-            row = run.log(step + 1, (step + 1) * per_step, evaluate(losses, held_out.to(accelerator.device)))
+            row = run.log(step + 1, (step + 1) * per_step, evaluate(losses, *held_out))
             progress.set_postfix(row)
             if accelerator.is_main_process:
-                sample_grid(losses, held_out[:12].to(accelerator.device)).save(
-                    run.folder / "samples" / f"{step + 1:06d}.png"
-                )
+                samples = sample_grid(losses, *(x[:12] for x in held_out))
+                samples.save(run.folder / "samples" / f"{step + 1:06d}.png")
         if run.due() or last:
             run.save(step + 1)
             if accelerator.is_main_process:
@@ -120,12 +130,16 @@ def train(options: Options) -> Path:
 
 
 def training_step(
-    losses: nn.Module, sketches: torch.Tensor, optimizer: torch.optim.Optimizer, accelerator: Accelerator
+    losses: nn.Module,
+    sketches: torch.Tensor,
+    targets: torch.Tensor,
+    optimizer: torch.optim.Optimizer,
+    accelerator: Accelerator,
 ) -> dict[str, torch.Tensor]:
-    """One step on sketches N x 1 x 512 x 512; returns each component's loss."""
+    """One step on sketches and clean drawings, N x 1 x 512 x 512 each; returns each component's loss."""
     losses.train()
     with accelerator.autocast():
-        values = losses(sketches)
+        values = losses(sketches, targets)
     optimizer.zero_grad()
     accelerator.backward(torch.stack(list(values.values())).sum())
     # The components share no parameter: clipped one by one, none slows another down.
@@ -136,28 +150,30 @@ def training_step(
 
 
 @torch.no_grad()
-def evaluate(losses: AutoencoderLosses, sketches: torch.Tensor) -> dict[str, float]:
-    """Share of the drawings' variance that reconstructions miss (0 is perfect, 1 is the mean drawing)."""
+def evaluate(losses: AutoencoderLosses, sketches: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+    """Share of the clean drawings' variance that reconstructions miss (0 is perfect, 1 is the mean drawing)."""
     losses.eval()
     result = {}
+    wanted = losses.layout.crop(targets)
     for name, crop in losses.layout.crop(sketches).items():
         if name in losses.autoencoders:
             model = losses.autoencoders[name]
-            target = model.reduce(crop)
+            target = model.reduce(wanted[name])
             error = F.mse_loss(model(crop).float(), target)
             result[f"val_{name}"] = float(error / (target - target.mean(0)).square().mean().clamp(min=1e-9))
     return result
 
 
 @torch.no_grad()
-def sample_grid(losses: AutoencoderLosses, sketches: torch.Tensor) -> Image.Image:
-    """Each component of each sketch above its reconstruction, black on white."""
+def sample_grid(losses: AutoencoderLosses, sketches: torch.Tensor, targets: torch.Tensor) -> Image.Image:
+    """For each component a row of sketches, of reconstructions and of clean drawings, black on white."""
     losses.eval()
     rows = []
+    wanted = losses.layout.crop(targets)
     for name, crop in losses.layout.crop(sketches).items():
         if name in losses.autoencoders:
             model = losses.autoencoders[name]
-            for ink in (model.reduce(crop), model(crop).float()):
+            for ink in (model.reduce(crop), model(crop).float(), model.reduce(wanted[name])):
                 rows.append(torch.cat([F.interpolate(ink, (128, 128))[i, 0] for i in range(len(ink))], 1))
     grid = 255 * (1 - torch.cat(rows).clamp(0, 1))
     return Image.fromarray(grid.cpu().numpy().astype(np.uint8))

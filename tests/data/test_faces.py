@@ -9,6 +9,7 @@ from PIL import Image
 
 from dfd.data.faces import FEMALE, MALE, UNSURE, FaceFolder
 from dfd.photocopy import photocopy
+from dfd.strokes import trace
 
 
 @pytest.fixture
@@ -22,6 +23,11 @@ def builds(monkeypatch):
         for name in ("photos", "lines", "photocopies"):
             np.save(folder / f"{name}.npy", np.zeros(1, np.uint8))
 
+    def trace(self, folder):
+        for name in ("points", "starts", "faces"):
+            np.save(folder / f"stroke_{name}.npy", np.zeros(1, np.uint8))
+
+    monkeypatch.setattr(FaceFolder, "_trace", trace)
     monkeypatch.setattr(FaceFolder, "_build", build)
     return folders
 
@@ -52,6 +58,22 @@ def test_photos_lines_and_photocopies_are_those_of_the_files(faces, face_data):
         assert 0.005 < lines.mean() < 0.05, "True is ink, and lines are thin"
     assert np.abs(faces.photocopies[0] / 255 - photocopy(faces.photos[0])).max() < 0.51 / 255
     assert faces.photocopies[0].max() == 255
+
+
+def test_strokes_are_those_of_the_lines(faces):
+    for i in range(4):
+        given, traced = faces.strokes(i), trace(faces.lines(i))
+        assert len(given) == len(traced) > 5
+        for few, all_ in zip(given, traced, strict=True):
+            assert np.abs(few[[0, -1]] - all_[[0, -1]]).max() < 0.02
+            assert len(few) == len(all_) // 2 + 1
+
+
+def test_a_face_without_lines_has_no_strokes(face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", count=2)
+    Image.new("1", (512, 512), 1).save(root / "lines/drawn-00000.png")
+    faces = FaceFolder(root, tmp_path / "cache")
+    assert faces.strokes(0) == [] and len(faces.strokes(1)) > 5
 
 
 def test_small_photos_are_enlarged_and_without_line_drawings_the_photocopy_serves(face_folder, tmp_path):

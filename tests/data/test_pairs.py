@@ -7,7 +7,7 @@ import torch
 from dfd.components import Layout
 from dfd.data import pairs
 from dfd.data.pairs import load_photos, plain_sketches, random_pairs, random_sketches
-from dfd.data.styles import draw_lines
+from dfd.data.styles import clean, draw_lines
 
 LAYOUT = Layout()
 
@@ -15,7 +15,7 @@ LAYOUT = Layout()
 @pytest.fixture
 def plain(monkeypatch):
     """All drawings in one plain style, so that they can be recognised."""
-    monkeypatch.setattr(pairs, "draw", lambda lines, copy, layout, rng: draw_lines(lines))
+    monkeypatch.setattr(pairs, "draw", lambda lines, strokes, copy, layout, rng: draw_lines(lines))
 
 
 def test_photos(faces):
@@ -52,10 +52,11 @@ def test_drawing_and_photo_belong_together_and_are_mirrored_together(faces, plai
 
 
 def test_random_sketches_are_of_the_given_faces_and_half_of_them_mirrored(faces, plain):
-    known = plain_sketches(faces, np.arange(4))
-    sketches = random_sketches(faces, np.array([1, 3]), LAYOUT, np.random.default_rng(0), 24)
-    assert sketches.shape == (24, 1, 512, 512) and sketches.dtype == torch.float32
+    known, wanted = plain_sketches(faces, np.arange(4)), torch.stack([clean(faces.strokes(i)) for i in range(4)])
+    sketches, targets = random_sketches(faces, np.array([1, 3]), LAYOUT, np.random.default_rng(0), 24)
+    assert sketches.shape == targets.shape == (24, 1, 512, 512) and sketches.dtype == targets.dtype == torch.float32
     found = [recognise(sketch, known) for sketch in sketches]
+    assert found == [recognise(target, wanted) for target in targets], "each with its own clean drawing"
     assert {i for i, _ in found} == {1, 3}
     assert 5 <= sum(mirrored for _, mirrored in found) <= 19
 

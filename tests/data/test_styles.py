@@ -8,25 +8,28 @@ import torch
 
 from dfd.components import Layout
 from dfd.data import styles
-from dfd.data.styles import STYLES, displace, draw, draw_lines, erase_patches, thicken
+from dfd.data.styles import STYLES, clean, displace, draw, draw_lines, erase_patches, freehand, thicken
 
 LAYOUT = Layout()
 
 
 @pytest.fixture(scope="module")
 def drawing(faces):
-    return faces.lines(0), np.array(faces.photocopies[0])
+    return faces.lines(0), faces.strokes(0), np.array(faces.photocopies[0])
 
 
 def test_ink_stays_in_range(drawing):
-    before = [array.copy() for array in drawing]
+    lines, strokes, copy = drawing
+    before = [array.copy() for array in (lines, *strokes, copy)]
     rng = np.random.default_rng(0)
     for _ in range(24):
         sketch = draw(*drawing, LAYOUT, rng)
         assert sketch.shape == (1, 512, 512) and sketch.dtype == torch.float32
         assert sketch.min() >= 0 and sketch.max() <= 1
         assert 0.001 < sketch.mean() < 0.5, "neither blank nor black"
-    assert all(np.array_equal(a, b) for a, b in zip(drawing, before, strict=True)), "the face was changed"
+    assert all(np.array_equal(a, b) for a, b in zip((lines, *strokes, copy), before, strict=True)), (
+        "the face was changed"
+    )
 
 
 def test_the_same_seed_gives_the_same_drawing(drawing):
@@ -49,10 +52,11 @@ def test_every_style_occurs_in_its_share(monkeypatch):
     rng = np.random.default_rng(0)
     found, count = Counter(), 400
     for _ in range(count):
-        sketch = draw(lines, copy, LAYOUT, rng)[0]
+        sketch = draw(lines, [], copy, LAYOUT, rng)[0]
         seen = tuple(round(sketch[y + 4, x + 4 + dx].item(), 1) for y, x in probes.values() for dx in (0, 40))
         found[seen] += 1
     names = {  # lines and copy outside the windows, lines and copy inside
+        (0, 0, 0, 0): "freehand",  # draws its strokes, and here there are none
         (1, 0, 1, 0): "lines",
         (0, 0.9, 0, 0.9): "photocopy",
         (0, 1, 0, 1): "binary",
@@ -151,9 +155,29 @@ def test_displaced_ink_stays_in_range_and_does_not_change_its_input():
 
 
 def test_plain_lines_are_undamaged(drawing):
-    lines, _ = drawing
+    lines, _, _ = drawing
     ink = draw_lines(lines)
     assert ink.shape == (1, 512, 512) and ink.dtype == torch.float32
     assert torch.equal(draw_lines(lines, width=1), torch.from_numpy(lines).float()[None])
     assert torch.equal(ink, thicken(torch.from_numpy(lines).float()[None], 3))
     assert torch.equal(ink, draw_lines(lines)), "nothing random"
+
+
+def test_clean_drawings_have_no_whiskers_and_are_calm(drawing):
+    _, strokes, _ = drawing
+    ink = clean(strokes)
+    assert ink.shape == (1, 512, 512) and ink.dtype == torch.float32
+    whisker = np.array([[20, 20], [22, 20], [24, 20]], np.float32)
+    assert torch.equal(clean([*strokes, whisker]), ink)
+    assert torch.equal(clean(strokes), ink), "nothing random"
+
+
+def test_freehand_drawings_of_one_face_differ_and_resemble_it(drawing):
+    _, strokes, _ = drawing
+    meant = torch.nn.functional.max_pool2d(clean(strokes), 31, stride=1, padding=15) > 0.5
+    found = [freehand(strokes, LAYOUT, np.random.default_rng(seed)) for seed in range(12)]
+    assert len({round(ink.sum().item()) for ink in found}) > 8
+    for ink in found:
+        assert ink.shape == (1, 512, 512) and ink.min() >= 0 and ink.max() <= 1
+        assert ink.sum() > 500
+        assert ink[meant].sum() > 0.9 * ink.sum(), "strokes stay near where they were"

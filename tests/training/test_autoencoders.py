@@ -1,5 +1,6 @@
 """Stage I learns, and resumes exactly."""
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -7,7 +8,7 @@ from safetensors.torch import load_file
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import plain_sketches
+from dfd.data.pairs import sketches_of
 from dfd.models import ComponentAutoencoder, presets
 from dfd.training import autoencoders
 from dfd.training.autoencoders import AutoencoderLosses, Options, evaluate, pyramid_loss, train, training_step
@@ -18,8 +19,9 @@ WEIGHTS = "nose_autoencoder/diffusion_pytorch_model.safetensors"
 
 @pytest.fixture(scope="module")
 def sketches(four_faces, tmp_path_factory):
+    """Sketches, and the clean drawings that they stand for."""
     faces = FaceFolder(four_faces, tmp_path_factory.mktemp("cache"))
-    return plain_sketches(faces, faces.select("train"))
+    return sketches_of(faces, faces.select("train"), Layout(), np.random.default_rng(0))
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_pyramid_loss_of_equal_pictures_is_zero_and_prefers_a_near_miss():
 
 def test_every_parameter_receives_a_gradient(sketches):
     losses = tiny_losses()
-    training_step(losses, sketches, torch.optim.AdamW(losses.parameters(), 1e-3), Accelerator(cpu=True))
+    training_step(losses, *sketches, torch.optim.AdamW(losses.parameters(), 1e-3), Accelerator(cpu=True))
     silent = [name for name, p in losses.named_parameters() if p.grad is None or not p.grad.any()]
     # A bias before a BatchNorm has no influence, so its gradient is rounding noise or exactly zero.
     assert not [name for name in silent if name.endswith("weight")]
@@ -65,8 +67,8 @@ def test_overfits_four_sketches(sketches):
     accelerator = Accelerator(cpu=True)
     optimizer = torch.optim.AdamW(losses.parameters(), 3e-3)
     for _ in range(170):
-        training_step(losses, sketches, optimizer, accelerator)
-    missed = evaluate(losses, sketches)
+        training_step(losses, *sketches, optimizer, accelerator)
+    missed = evaluate(losses, *sketches)
     assert set(missed) == {"val_left_eye", "val_mouth"}
     assert max(missed.values()) < 0.25, missed
 
