@@ -157,22 +157,35 @@ class ComponentManifold(Model):
             return torch.arange(self.config.num_samples)
         return torch.nonzero(self.genders.cpu() == GENDERS[subset]).flatten()
 
-    def neighbors(self, component: str, latents: torch.Tensor, subset: str = "all", k: int = 10) -> Neighbors:
+    def neighbors(
+        self,
+        component: str,
+        latents: torch.Tensor,
+        subset: str = "all",
+        k: int = 10,
+        exclude: torch.Tensor | None = None,
+    ) -> Neighbors:
         """The `k` nearest samples of a subset and their locally linear weights; exact.
 
         Args:
             component: one of `COMPONENTS`.
             latents: N x D.
             subset: "male", "female" or "all".
-            k: how many, from 1 to the size of the subset.
+            k: how many, from 1 to the size of the subset (one less with `exclude`).
+            exclude: int64 N, the id of a sample that may not be found for each code: a training face would
+                otherwise be its own neighbour.
 
         Raises:
             ValueError: an unknown component or subset, a `k` out of range, or codes of another length.
         """
         device, latents = latents.device, self._on_cpu(component, latents)
-        self.check_neighbors(subset, k)
+        asked = k + (exclude is not None)
+        self.check_neighbors(subset, asked)
         index = self._index(component, subset)
-        found = torch.from_numpy(index.search.kneighbors(latents.numpy(), k, return_distance=False))
+        found = torch.from_numpy(index.search.kneighbors(latents.numpy(), asked, return_distance=False))
+        if exclude is not None:
+            own = self.sample_ids.cpu()[index.rows[found]] == exclude.cpu()[:, None]
+            found = found.gather(1, own.byte().argsort(dim=1, stable=True)[:, :k])  # one's own goes last, and off
         weights = locally_linear_weights(latents, index.codes[found])
         return self._neighbors(component, latents, index.rows[found], weights).to(device)
 
@@ -275,6 +288,10 @@ class ComponentManifold(Model):
             search = NearestNeighbors(algorithm="brute").fit(codes.numpy())
             self._indexes[key] = _Index(rows, codes, spread, search)
         return self._indexes[key]
+
+    def mean(self, component: str, near: Neighbors) -> torch.Tensor:
+        """float32 N x D: the neighbours' weighted sum, which is the projection of the code that they are nearest to."""
+        return self._mean(component, near.indices.cpu(), near.weights.cpu()).to(near.weights.device)
 
     def _mean(self, component: str, indices: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """float32 N x D: weighted sum of the samples' codes."""

@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--adversarial-start", type=float, help="share of the run after which the adversary starts")
     stage.add_argument("--feature-matching-weight", type=float, help="multi-scale discriminator only")
     stage.add_argument("--latent-noise", type=float, help="noise on codes, as a share of their spread")
+    stage.add_argument("--projected-share", type=float, help="share of drawings whose codes are projected, as in use")
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
     stage.add_argument("--ema-decay", type=float)
     stage.set_defaults(run=lambda values: synthesis.train(synthesis.Options(**values)))

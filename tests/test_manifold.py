@@ -259,6 +259,19 @@ def test_an_empty_drawing_is_refused(bank):
         bank.project(codes_of(bank, [0]), drawn_without(1, *COMPONENTS))
 
 
+def test_a_sample_can_be_kept_from_being_its_own_neighbour(bank):
+    rows = [5, 6, 7]
+    codes = codes_of(bank, rows)["nose"]
+    ids = bank.sample_ids[rows]
+    usual, others = bank.neighbors("nose", codes, k=4), bank.neighbors("nose", codes, k=3, exclude=ids)
+    assert torch.equal(usual.ids[:, 0], ids)
+    assert torch.equal(usual.ids[:, 1:], others.ids), "the next ones move up, in order"
+    nobody = torch.full((3,), -1)
+    assert torch.equal(bank.neighbors("nose", codes, k=4, exclude=nobody).ids, usual.ids)
+    with pytest.raises(ValueError, match="number of neighbours"):
+        bank.neighbors("nose", codes, k=bank.config.num_samples, exclude=ids)
+
+
 def test_appearance_is_that_of_the_neighbours(bank):
     exact = bank.project(codes_of(bank, [5, 6]), k=1)
     torch.testing.assert_close(exact.appearance, bank.appearance[[5, 6]])

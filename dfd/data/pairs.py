@@ -22,10 +22,16 @@ def load_photos(faces: FaceFolder, indices: np.ndarray) -> torch.Tensor:
 
 
 def random_pairs(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):
-    """`count` random faces, half of them mirrored: drawings in random styles, and photos."""
+    """`count` random faces, half of them mirrored.
+
+    Returns:
+        drawings in random styles, float32 count x 1 x 512 x 512; photos, float32 count x 3 x 512 x 512 in [-1, 1];
+        sample ids, int64 count.
+    """
     chosen, mirrored = _choose(indices, rng, count)
     sketches = torch.stack([random_sketch(faces, i, layout, rng) for i in chosen])
-    return _mirror(sketches, mirrored), _mirror(load_photos(faces, chosen), mirrored)
+    ids = torch.from_numpy(faces.sample_ids[chosen])
+    return _mirror(sketches, mirrored), _mirror(load_photos(faces, chosen), mirrored), ids
 
 
 def random_sketches(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):

@@ -20,7 +20,8 @@ from tqdm import tqdm
 from dfd.components import CANVAS, COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos, plain_sketches, random_pairs
-from dfd.data.styles import displace, erase_patches
+from dfd.data.styles import freehand
+from dfd.manifold import GENDERS, ComponentManifold
 from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, presets
 from dfd.models.discriminator import MultiScaleDiscriminator, ProjectedDiscriminator
 from dfd.training.lite0 import CHANNELS, Lite0Features
@@ -31,6 +32,9 @@ from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
 L1_WEIGHT, PREVIEW_WEIGHT, KL_WEIGHT = 4.0, 2.0, 0.002
 ADVERSARIAL_RAMP_STEPS = 200
 CLIP_NORM = 5.0
+
+#: Neighbours that span the manifold onto which codes are projected in training.
+NEIGHBORS = 10
 
 #: Side in pixels of the full-size crop that the loss networks see, besides the halved picture.
 CROP = 160
@@ -49,6 +53,7 @@ class Options(RunOptions):
     adversarial_start: float = 0.45
     feature_matching_weight: float = 1.0
     latent_noise: float = 0.05
+    projected_share: float = 0.5
     min_size: int = CANVAS
     ema_decay: float = 0.998
     sample_steps: int = 200
@@ -151,6 +156,7 @@ class SynthesisTrainer:
             self.raw_generator.parameters(), options.learning_rate, betas=(0.5, 0.99), fused=True
         )
         self.ema = EMAModel(self.raw_generator.parameters(), decay=options.ema_decay)
+        self.manifold: ComponentManifold | None = None
         self.state = {"generator": self.raw_generator, "optimizer": self.optimizer, "ema": self.ema}
         self.raw_discriminator = build_discriminator(options.discriminator)
         self.discriminator_loss, self.generator_loss = ADVERSARIAL[options.adversarial_loss]
@@ -183,6 +189,29 @@ class SynthesisTrainer:
         finally:
             self.ema.restore(self.raw_generator.parameters())
 
+    def set_manifold(self, latents: Mapping[str, torch.Tensor], ids: torch.Tensor) -> None:
+        """Sets the codes (component -> M x D) of the training drawings that `refine` projects onto, and their ids."""
+        self.manifold = ComponentManifold.from_codes(latents, ids, torch.full((len(ids),), GENDERS["unsure"]))
+
+    def refine(
+        self, latents: dict[str, torch.Tensor], ids: torch.Tensor, rng: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Projects a share of the drawings' codes onto the other faces, as refinement does it in use.
+
+        Args:
+            latents: component -> N x D.
+            ids: int64 N, the samples that the drawings show.
+        """
+        if self.manifold is None:
+            return latents
+        chosen = torch.from_numpy(rng.random((len(ids), 1)) < self.options.projected_share)
+        refined = {}
+        for name, codes in latents.items():
+            near = self.manifold.neighbors(name, codes, k=NEIGHBORS, exclude=ids)
+            strength = torch.from_numpy(rng.random((len(ids), 1), dtype=np.float32)) * chosen
+            refined[name] = codes.lerp(self.manifold.mean(name, near), strength.to(codes.device))
+        return refined
+
     @torch.no_grad()
     def encode(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
         """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes by the frozen encoders, float32."""
@@ -196,14 +225,29 @@ class SynthesisTrainer:
         return self.options.adversarial_weight * min(max(since / ADVERSARIAL_RAMP_STEPS, 0), 1)
 
     def step(
-        self, step: int, sketches: torch.Tensor, photos: torch.Tensor, rng: np.random.Generator
+        self,
+        step: int,
+        sketches: torch.Tensor,
+        photos: torch.Tensor,
+        rng: np.random.Generator,
+        ids: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
-        """Trains on sketches N x 1 x 512 x 512 (ink) and photos N x 3 x 512 x 512 in [-1, 1]; returns the losses."""
+        """Trains on a batch and returns its losses.
+
+        Args:
+            step: number of the step.
+            sketches: N x 1 x 512 x 512, ink.
+            photos: N x 3 x 512 x 512 in [-1, 1].
+            rng: for what is random in the step besides torch's own generator.
+            ids: int64 N, the samples' ids; with them and a manifold, codes are also refined.
+        """
         options = self.options
         factor = learning_rate_factor(step, self.total_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = options.learning_rate * factor
         latents = self.encode(sketches)
+        if ids is not None:
+            latents = self.refine(latents, ids, rng)
         spread = self.raw_generator.feature_mapping.latent_std
         for i, name in enumerate(COMPONENTS):
             latents[name] += options.latent_noise * spread[i] * torch.randn_like(latents[name])
@@ -285,12 +329,16 @@ def train(options: Options) -> Path:
     layout = trainer.layout
     run = Run(options.output, accelerator, trainer.state, options.save_minutes)
     done = run.resume()
-    if done == 0 and options.start_from is None:
-        codes = [
-            trainer.encode(plain_sketches(faces, part).to(accelerator.device))
-            for part in np.split(indices, range(64, len(indices), 64))
-        ]
-        models["feature_mapping"].set_statistics({n: torch.cat([c[n] for c in codes]) for n in COMPONENTS})
+    parts = np.split(indices, range(64, len(indices), 64))
+    codes = [
+        trainer.encode(plain_sketches(faces, part).to(accelerator.device))
+        for part in tqdm(parts, desc="encoding", unit="batch", disable=not accelerator.is_main_process)
+    ]
+    codes = {name: torch.cat([c[name] for c in codes]) for name in COMPONENTS}
+    if done == 0:  # of a start from other weights too: the encoders may have gone on since
+        models["feature_mapping"].set_statistics(codes)
+    if len(indices) > NEIGHBORS:
+        trainer.set_manifold(codes, torch.from_numpy(faces.sample_ids[indices]))
     trainer.distribute()
     held_out = faces.select("validation", options.min_size)
     held_out = held_out if len(held_out) else indices
@@ -298,8 +346,9 @@ def train(options: Options) -> Path:
     progress = tqdm(total=total, initial=done, unit="step", disable=not accelerator.is_main_process)
     for step in range(done, total):
         rng = seed_step(options.seed, accelerator.process_index, step)
-        sketches, photos = random_pairs(faces, indices, layout, rng, options.batch_size)
-        run.add(trainer.step(step, sketches.to(accelerator.device), photos.to(accelerator.device), rng), per_step)
+        sketches, photos, ids = random_pairs(faces, indices, layout, rng, options.batch_size)
+        sketches, photos = sketches.to(accelerator.device), photos.to(accelerator.device)
+        run.add(trainer.step(step, sketches, photos, rng, ids), per_step)
         progress.update()
         last = step + 1 == total
         if (step + 1) % options.sample_steps == 0 or last:
@@ -350,19 +399,22 @@ def evaluate(trainer: SynthesisTrainer, faces: FaceFolder, indices: np.ndarray) 
 
 @torch.no_grad()
 def sample_grid(trainer: SynthesisTrainer, faces: FaceFolder, indices: np.ndarray, side: int = 256) -> Image.Image:
-    """Rows: line drawing, its face (mean appearance), its face (the photo's), rough drawing, its face, photo."""
+    """Rows: line drawing, its face, freehand drawing, its face, the same fully refined, photo.
+
+    All with the photo's appearance: what differs from the photo is for the drawing and the networks to answer.
+    """
     rng = np.random.default_rng(0)
     photos = load_photos(faces, indices).to(trainer.accelerator.device)
-    clean = plain_sketches(faces, indices).to(photos.device)
-    rough = torch.stack([displace(erase_patches(s.cpu(), rng, 0.3), rng, wobble=5) for s in clean]).to(photos.device)
+    lines = plain_sketches(faces, indices).to(photos.device)
+    rough = torch.stack([freehand(faces.strokes(i), trainer.layout, rng) for i in indices]).to(photos.device)
     with trainer.accelerator.autocast():
-        codes, rough_codes = trainer.encode(clean), trainer.encode(rough)
-        made = [
-            trainer.raw_generator(c, p, sample=False)[0]
-            for c, p in ((codes, None), (codes, photos), (rough_codes, None))
-        ]
-    paper = [(1 - 2 * s).expand(-1, 3, -1, -1) for s in (clean, rough)]
-    rows = [paper[0], made[0], made[1], paper[1], made[2], photos]
+        codes = [trainer.encode(lines), trainer.encode(rough)]
+        if trainer.manifold is not None:
+            near = {name: trainer.manifold.neighbors(name, code, k=NEIGHBORS) for name, code in codes[1].items()}
+            codes.append({name: trainer.manifold.mean(name, n) for name, n in near.items()})
+        made = [trainer.raw_generator(c, photos, sample=False)[0] for c in codes]
+    paper = [(1 - 2 * s).expand(-1, 3, -1, -1) for s in (lines, rough)]
+    rows = [paper[0], made[0], paper[1], *made[1:], photos]
     grid = torch.cat([torch.cat(list(F.interpolate(r, (side, side), mode="area")), 2) for r in rows], 1)
     pixels = ((grid.clamp(-1, 1) + 1) * 127.5).round().byte()
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())

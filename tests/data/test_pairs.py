@@ -43,10 +43,11 @@ def recognise(sketch: torch.Tensor, known: torch.Tensor) -> tuple[int, bool]:
 def test_drawing_and_photo_belong_together_and_are_mirrored_together(faces, plain):
     indices = np.arange(4)
     known_sketches, known_photos = plain_sketches(faces, indices), load_photos(faces, indices)
-    sketches, photos = random_pairs(faces, indices, LAYOUT, np.random.default_rng(0), 12)
+    sketches, photos, ids = random_pairs(faces, indices, LAYOUT, np.random.default_rng(0), 12)
     assert sketches.shape == (12, 1, 512, 512) and photos.shape == (12, 3, 512, 512)
     found = [recognise(sketch, known_sketches) for sketch in sketches]
     assert found == [recognise(photo, known_photos) for photo in photos]
+    assert ids.tolist() == [faces.sample_ids[i] for i, _ in found]
     assert {mirrored for _, mirrored in found} == {False, True}
     assert len({i for i, _ in found}) > 2
 
