@@ -6,7 +6,7 @@ moves its sliders through the cheaper steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -215,25 +215,43 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         return (self.image_synthesis(maps, appearance).float() / 2 + 0.5).clamp(0, 1)
 
     @torch.no_grad()
-    def shadow(self, neighbors: Mapping[str, Neighbors]) -> torch.Tensor:
-        """The shadow to draw on: the neighbours' sketches, averaged by positive weight, merged by place.
+    def decode_samples(self, component: str, rows: torch.Tensor) -> torch.Tensor:
+        """The sketches of samples of the manifold, decoded in one batch.
 
-        The neighbours of a component, of all drawings, are decoded in one batch.
+        Args:
+            component: one of `COMPONENTS`.
+            rows: int64 N, rows of the bank, as in `Neighbors.indices`.
+
+        Returns:
+            float32 N x 1 x H x W, ink in [0, 1]; H and W are the window's (the remainder's may be reduced).
+        """
+        autoencoder = self.autoencoders[component]
+        codes = self.manifold.codes.get_buffer(component)
+        codes = codes[rows.to(codes.device)].to(self.device, autoencoder.dtype)
+        return autoencoder.decode(codes).float().clamp(0, 1)
+
+    @torch.no_grad()
+    def shadow(
+        self,
+        neighbors: Mapping[str, Neighbors],
+        decode_samples: Callable[[str, torch.Tensor], torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """The shadow to draw on: the neighbours' sketches, averaged by positive weight, merged by place.
 
         Args:
             neighbors: component -> `Neighbors` N x K, as in `Projection.neighbors`.
+            decode_samples: stands in for the method of that name, such as one that remembers what it decoded.
 
         Returns:
             float32 N x 1 x 512 x 512, ink in [0, 1].
         """
         if self.manifold is None:
             raise ValueError("this pipeline has no manifold: there are no neighbours to make a shadow of")
+        decode_samples = decode_samples or self.decode_samples
         maps = {}
-        for name, autoencoder in self.autoencoders.items():
+        for name in COMPONENTS:
             near = neighbors[name].to(self.device)
-            codes = self.manifold.codes.get_buffer(name)[near.indices].flatten(0, 1)
-            sketches = autoencoder.decode(codes.to(autoencoder.dtype)).float().clamp(0, 1)
-            sketches = sketches.unflatten(0, near.indices.shape)
+            sketches = decode_samples(name, near.indices.flatten()).to(self.device).unflatten(0, near.indices.shape)
             maps[name] = torch.einsum("nk,nkchw->nchw", near.positive_weights, sketches)
         size = (CANVAS, CANVAS)
         maps["remainder"] = F.interpolate(maps["remainder"], size=size, mode="bilinear", align_corners=False)

@@ -1,4 +1,6 @@
-"""Draws the app's example sketches: `python -m dfd.ui.draw_examples` rewrites `dfd/ui/examples/*.png`.
+"""Draws the app's example sketches: `python -m dfd.ui.draw_examples` rewrites `dfd/ui/examples/*`.
+
+Each is a picture and a session of the same strokes, which the pad opens.
 
 Every face is a list of curves through hand-placed points, 512 x 512 px, `x` to the right and `y` down. The
 points follow the alignment of the training data: eyes at (195, 241) and (317, 241), nose tip near (256, 315),
@@ -13,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from dfd.components import CANVAS
+from dfd.ui.session import Session, write_session
 
 SIZE = CANVAS
 FOLDER = Path(__file__).parent / "examples"
@@ -26,6 +29,7 @@ class Pen:
     def __init__(self, seed: int, width: float = 2.8, wobble: float = 1.0, passes: int = 1):
         self.random = np.random.default_rng(seed)
         self.width, self.wobble, self.passes = width, wobble, passes
+        self.strokes: list[dict] = []
         self.paper = Image.new("L", (SIZE * self.SCALE, SIZE * self.SCALE), 255)
         self.draw = ImageDraw.Draw(self.paper)
 
@@ -39,6 +43,9 @@ class Pen:
                 path[:, axis] += self.wobble * 0.5 * np.sin(steps[:, None] * speed * 3 + phase).sum(1)
             path += self.random.normal(0, 0.7 if self.passes == 1 else 2, 2)
             self._ink(path * self.SCALE)
+            length = np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
+            points = np.round(path[np.linspace(0, len(path) - 1, int(length / 8) + 3).astype(int)], 1)
+            self.strokes.append({"tool": "pen", "radius": self.width / 2, "points": points.tolist()})
 
     def both(self, *points: tuple[float, float]) -> None:
         """The stroke and its mirror image, each with its own shake."""
@@ -303,15 +310,17 @@ FACES = {
 }
 
 
-def draw(name: str) -> Image.Image:
-    """The example of that name: L, 512 x 512, black on white; always the same."""
+def draw(name: str) -> Pen:
+    """The pen that has drawn the example of that name; always the same."""
     face, kind = FACES[name]
     pen = Pen(**kind)
     face(pen)
-    return pen.image()
+    return pen
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for name in FACES:
-        draw(name).save(FOLDER / f"{name}.png", optimize=True)
+        pen = draw(name)
+        pen.image().save(FOLDER / f"{name}.png", optimize=True)
+        (FOLDER / f"{name}.json").write_bytes(write_session(Session(pen.strokes)))

@@ -1,0 +1,26 @@
+"""Controls that both tabs have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gradio as gr
+from gradio.i18n import I18nData
+
+from dfd.manifold import DEFAULT_REFINEMENT
+from dfd.ui.session import DEFAULT_SETTINGS
+
+#: Key of the section `page` -> what Gradio shows in the visitor's language.
+Translate = Callable[[str], I18nData]
+
+
+def manifold_radio(t: Translate, elem_id: str, **options) -> gr.Radio:
+    """Whose faces to follow: "all", "female" or "male"."""
+    choices = [(t(name), name) for name in ("all", "female", "male")]
+    value, info = DEFAULT_SETTINGS["manifold"], t("manifold_info")
+    return gr.Radio(choices, value=value, label=t("manifold"), info=info, elem_id=elem_id, **options)
+
+
+def refinement_slider(label: str, elem_id: str, **options) -> gr.Slider:
+    """From 0, the drawing as it is, to 1, its projection on the manifold."""
+    return gr.Slider(0, 1, DEFAULT_REFINEMENT, step=0.05, label=label, elem_id=elem_id, buttons=[], **options)

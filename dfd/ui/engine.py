@@ -1,0 +1,107 @@
+"""The pipeline as a page needs it: what a stroke or a slider did not change is not computed again.
+
+Nothing that is remembered belongs to a visitor: it follows from the drawing alone, so that any of several servers
+can answer any request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+import torch
+from PIL import Image
+
+from dfd.manifold import Projection
+from dfd.pipeline import DeepFaceDrawingPipeline, Encoding
+from dfd.sketch import sketch_to_pil
+
+
+@dataclass(frozen=True)
+class Result:
+    """A face and how it came about.
+
+    Attributes:
+        face: RGB, 512 x 512.
+        encoding: of the one drawing.
+        projection: what became of its codes.
+    """
+
+    face: Image.Image
+    encoding: Encoding
+    projection: Projection
+
+
+class Engine:
+    """Faces and shadows of drawings, one at a time: threads share the cores, and would only slow each other down.
+
+    Args:
+        pipeline: with a manifold.
+    """
+
+    def __init__(self, pipeline: DeepFaceDrawingPipeline):
+        self.pipeline = pipeline
+        self.encodings = Memory(64)  # 1 MB each
+        self.shadows = Memory(64)  # 0.25 MB each
+        self.samples = Memory(2000)  # 16 to 37 kB each
+        self.lock = RLock()
+
+    def face(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Result:
+        """The face of a drawing. Only another drawing is encoded anew.
+
+        Args:
+            drawing: "L", 512 x 512, black on white.
+            settings: `manifold`, `refinement` (number, or dict by component) and `num_neighbors`.
+
+        Raises:
+            ValueError: an empty drawing, or a setting out of range.
+        """
+        with self.lock:
+            key = hashlib.sha256(drawing.tobytes()).digest()
+            encoding = self.encodings.recall(key, lambda: self.pipeline.encode(drawing))
+            projection = self.pipeline.project(encoding, **settings)
+            picture = self.pipeline.synthesize(projection.latents, projection.appearance)[0]
+        pixels = (255 * picture).round().byte().permute(1, 2, 0).cpu().numpy()
+        return Result(Image.fromarray(pixels), encoding, projection)
+
+    def shadow(self, projection: Projection) -> Image.Image:
+        """The shadow to draw on: "L", 512 x 512, black on white. Only samples not met before are decoded."""
+        near = projection.neighbors
+        key = tuple(x.cpu().numpy().tobytes() for n in near.values() for x in (n.indices, n.weights))
+        with self.lock:
+            return self.shadows.recall(key, lambda: sketch_to_pil(self.pipeline.shadow(near, self.decode_samples)[0]))
+
+    def decode_samples(self, component: str, rows: torch.Tensor) -> torch.Tensor:
+        """`DeepFaceDrawingPipeline.decode_samples`, remembering 8 bits of what it decodes."""
+        keys = [(component, row) for row in rows.tolist()]
+        found = {key: self.samples.recall(key) for key in keys if key in self.samples}
+        new = [key for key in dict.fromkeys(keys) if key not in found]
+        if new:
+            sketches = self.pipeline.decode_samples(component, torch.tensor([row for _, row in new]))
+            for key, sketch in zip(new, (255 * sketches).round().byte().cpu(), strict=True):
+                found[key] = self.samples.recall(key, sketch.clone)
+        return torch.stack([found[key] for key in keys]).float() / 255
+
+
+class Memory:
+    """Remembers the last `size` things that were asked for."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self.things: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self.things
+
+    def recall(self, key: Hashable, make: Callable[[], Any] | None = None) -> Any:
+        """What was made for this key; made now if it never was, or is forgotten."""
+        if key not in self.things:
+            self.things[key] = make()
+            if len(self.things) > self.size:
+                self.things.popitem(last=False)
+        self.things.move_to_end(key)
+        return self.things[key]

@@ -1,0 +1,105 @@
+// The face, the last faces, and files on their way to the visitor. gr.HTML runs this file as a function of `element`,
+// `props`, `trigger` and `watch`.
+
+const KEPT = 8;
+const BURST = 1500; // ms: faces that follow each other faster are one result, as when a slider is dragged
+
+const find = (selector) => element.querySelector(selector);
+const results = find(".results");
+const [older, strip] = [find(".old"), find(".strip")];
+let last = []; // {face, session}, newest first
+let shownAt = -Infinity;
+
+/** The text of that key in the page's language, with {words} filled in. */
+function text(key, words = {}) {
+  const code = document.documentElement.lang || navigator.language || "en";
+  const known = [code, code.split("-")[0]].find((name) => props.texts[name]) ?? "en";
+  const found = props.texts[known]?.[key] ?? props.texts.en[key] ?? "";
+  return found.replace(/[{](.*?)[}]/g, (whole, word) => words[word] ?? whole);
+}
+
+function list() {
+  strip.replaceChildren(...last.map(({ face }, i) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    const image = document.createElement("img");
+    button.type = "button";
+    button.dataset.index = i;
+    button.title = text("restore");
+    image.src = face;
+    image.alt = text("restore");
+    button.append(image);
+    item.append(button);
+    return item;
+  }));
+}
+
+function say() {
+  const shot = props.shot;
+  results.classList.toggle("stale", Boolean(shot?.problem));
+  find(".empty").textContent = shot?.problem ? text(shot.problem) || shot.problem : shot?.face ? "" : text("empty");
+  find("figcaption").textContent = shot?.seconds ? text("seconds", { seconds: shot.seconds.toFixed(2) }) : "";
+  results.dataset.shot = shot?.id ?? "";
+}
+
+function update() {
+  const shot = props.shot;
+  if (shot?.face) {
+    const current = find(".new");
+    if (!current.hidden) older.src = current.src;
+    const next = current.cloneNode(); // a new element starts its animation anew
+    next.src = shot.face;
+    next.alt = text("face");
+    next.hidden = false;
+    current.replaceWith(next);
+    const now = performance.now();
+    if (shot.session) {
+      const entry = { face: shot.face, session: shot.session };
+      last = [entry, ...(now - shownAt < BURST ? last.slice(1) : last)].slice(0, KEPT);
+      shownAt = now;
+      list();
+    }
+  }
+  say();
+}
+
+strip.addEventListener("click", (event) => {
+  const index = event.target.closest("button")?.dataset.index;
+  if (index === undefined) return;
+  props.value = last[index].session;
+  trigger("select");
+});
+
+/** Saves a file, or hands it to what the device shares pictures with; where it cannot, saves it. */
+async function deliver({ name, url, share }) {
+  const file = new File([await (await fetch(url)).blob()], name, { type: url.slice(5, url.indexOf(";")) });
+  if (share && navigator.canShare?.({ files: [file] })) {
+    try {
+      return await navigator.share({ files: [file], title: document.title });
+    } catch (error) {
+      if (error.name === "AbortError") return;
+    }
+  }
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+let delivered = props.file?.id;
+watch("file", () => {
+  if (!props.file || props.file.id === delivered) return;
+  delivered = props.file.id;
+  deliver(props.file);
+});
+
+let shown;
+watch("shot", () => {
+  if (props.shot?.id === shown) return;
+  shown = props.shot?.id;
+  update();
+});
+new MutationObserver(() => { say(); list(); }).observe(document.documentElement, { attributeFilter: ["lang"] });
+shown = props.shot?.id;
+update();
