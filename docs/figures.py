@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from dfd import DeepFaceDrawingPipeline
-from dfd.ui.studio import EXAMPLES
+from dfd.ui.draw_tab import EXAMPLES
 
 DOCS = Path(__file__).parent
 SIDE = 256

@@ -44,8 +44,8 @@ class Pen:
             path += self.random.normal(0, 0.7 if self.passes == 1 else 2, 2)
             self._ink(path * self.SCALE)
             length = np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
-            points = np.round(path[np.linspace(0, len(path) - 1, int(length / 8) + 3).astype(int)], 1)
-            self.strokes.append({"tool": "pen", "radius": self.width / 2, "points": points.tolist()})
+            kept = np.round(path[np.linspace(0, len(path) - 1, int(length / 8) + 3).astype(int)], 1)
+            self.strokes.append({"tool": "pen", "radius": self.width / 2, "points": kept.tolist()})
 
     def both(self, *points: tuple[float, float]) -> None:
         """The stroke and its mirror image, each with its own shake."""

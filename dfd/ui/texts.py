@@ -26,9 +26,14 @@ def section(name: str) -> dict[str, dict[str, str]]:
 
 
 def language(accepted: str | None) -> str:
-    """The language to answer a request in: the first known one of its Accept-Language header, else English."""
+    """The language to answer a request in: the first known one of its Accept-Language header, else English.
+
+    A tag counts whole, then by its base, as Gradio reads it for the rest of the page.
+    """
+    known = {code.lower(): code for code in LANGUAGES}
     for part in (accepted or "").split(","):
-        code = part.split(";")[0].strip().split("-")[0].lower()
-        if code in LANGUAGES:
-            return code
+        tag = part.split(";")[0].strip().lower()
+        for name in (tag, tag.split("-")[0]):
+            if name in known:
+                return known[name]
     return "en"

@@ -1,4 +1,4 @@
-"""The real app for the tests: `python app.py` in a process of its own, with the shipped checkpoint."""
+"""The real app for the tests, `python app.py` in a process of its own with the shipped checkpoint; and a browser."""
 
 import os
 import socket
@@ -9,9 +9,23 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
+
+from .browsing import CHROMIUM, PATIENCE
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300
+
+
+@pytest.fixture(scope="session")
+def browser():
+    quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-first-run", *quiet], timeout=PATIENCE
+        )
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from dfd.ui.studio import EXAMPLES
+from dfd.ui.draw_tab import EXAMPLES
 
 
 @pytest.fixture(scope="module")

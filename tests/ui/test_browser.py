@@ -1,138 +1,321 @@
-"""The page, as a visitor uses it: chromium, mouse and eyes."""
+"""The studio as a visitor uses it: chromium, mouse, finger and eyes, with the shipped weights."""
 
+import base64
 import io
-import shutil
-import time
+import json
+import os
+from itertools import pairwise
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image, ImageDraw
 
-from dfd.ui.studio import EXAMPLES
+from dfd.components import DEFAULT_WINDOWS
+from dfd.ui import texts
+from dfd.ui.draw_tab import EXAMPLES
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# Without a graphics card the pad is drawn by software and the page is slow.
-PATIENCE = 120_000
+from .browsing import PATIENCE, needs_chromium
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs chromium (Debian: apt-get install chromium)")
+pytestmark = needs_chromium
 
+#: Screenshots of the page are kept here, if it is set, to be looked at.
+ARTEFACTS = os.environ.get("DFD_TEST_ARTEFACTS")
 
-@pytest.fixture(scope="module")
-def browser():
-    quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--no-first-run", *quiet],
-            timeout=PATIENCE,
-        )
-        yield chromium
-        chromium.close()
+FACE = "document.querySelector('#results img.new')"
 
 
 class Visitor:
-    """A visitor of the page, who notes which hosts it talks to."""
+    """A visitor of the page, who notes which hosts it talks to and what goes wrong in it."""
 
-    def __init__(self, browser, url):
-        self.page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    def __init__(self, context, url):
+        self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
-        self.hosts = set()
+        self.hosts, self.errors = set(), []
         self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(url)
-        # The pad is ready once the white paper lies on it and the pen's options show.
-        self.page.wait_for_selector("#sketch canvas")
-        self.wait_for_pen()
+        self.ready()
 
-    def wait_for_pen(self):
-        self.page.wait_for_selector("#sketch button[aria-label='Brush Size']")
-        self.page.wait_for_timeout(1500)
+    def ready(self):
+        self.page.wait_for_selector("#pad .pad[data-ready]")
+        # The drawing on the pad asks for its face once.
+        self.page.wait_for_function("Number(document.querySelector('#pad .pad').dataset.guides) > 0")
 
-    def wait_for_ink(self):
-        """Waits until black lines are seen in the middle of the pad."""
-        deadline = time.monotonic() + PATIENCE / 1000
-        while True:
-            pad = Image.open(io.BytesIO(self.page.locator("#sketch").screenshot())).convert("L")
-            (width, height), seen = pad.size, np.asarray(pad)
-            if (seen[height // 4 : -height // 4, width // 4 : -width // 4] < 50).sum() > 500:
-                break
-            assert time.monotonic() < deadline, "no drawing appears on the pad"
-            self.page.wait_for_timeout(500)
-        self.page.wait_for_timeout(1500)
+    def number(self):
+        return self.page.get_attribute("#results .results", "data-shot")
+
+    def after(self, act):
+        """Does something and waits for the face that comes of it: float32 512 x 512 x 3 in [0, 255]."""
+        before = self.number()
+        act()
+        self.page.wait_for_function(
+            f"before => document.querySelector('#results .results').dataset.shot !== before && {FACE}.complete",
+            arg=before,
+        )
+        return self.face()
+
+    def face(self):
+        data = self.page.evaluate(f"{FACE}.src").split(",", 1)[1]
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), np.float32)
 
     def stroke(self, *points):
-        """Draws through points, given as fractions of the pad, with the mouse."""
-        pad = self.page.locator("#sketch canvas").first.bounding_box()
-        path = [(pad["x"] + x * pad["width"], pad["y"] + y * pad["height"]) for x, y in points]
+        """Draws through points of the canvas with the mouse."""
+        ink = self.page.locator("#pad canvas.ink")
+        ink.scroll_into_view_if_needed()
+        box = ink.bounding_box()
+        path = [(box["x"] + x * box["width"] / 512, box["y"] + y * box["height"] / 512) for x, y in points]
         self.page.mouse.move(*path[0])
         self.page.mouse.down()
         for point in path[1:]:
-            self.page.mouse.move(*point, steps=3)
+            self.page.mouse.move(*point, steps=4)
         self.page.mouse.up()
 
-    def generate(self):
-        """Presses the button and waits for a new picture; returns it as an array H x W x 3."""
-        image = self.page.locator("#face img")
-        before = image.get_attribute("src") if image.count() else ""
-        self.page.click("#generate")
-        self.page.wait_for_function(
-            "before => { const i = document.querySelector('#face img');"
-            " return i && i.complete && i.naturalWidth && i.getAttribute('src') !== before }",
-            arg=before,
-        )
-        answer = self.page.request.get(image.evaluate("image => image.src"), timeout=PATIENCE)
-        return np.asarray(Image.open(io.BytesIO(answer.body())).convert("RGB"), int)
+    def slide(self, name, value):
+        """Sets a slider as a visitor does who types its number."""
+        box = self.page.locator(f"#{name} input[type=number]")
+        box.fill(str(value))
+        box.blur()
+
+    def example(self, index):
+        self.page.locator("#examples button.thumbnail-item").nth(index).click()
+
+    def saved(self, name):
+        with self.page.expect_download(timeout=PATIENCE) as download:
+            self.page.click(f"#{name}")
+        return Path(download.value.path()).read_bytes(), download.value.suggested_filename
+
+    def open(self, path):
+        with self.page.expect_file_chooser() as chooser:
+            self.page.click("#open")
+        chooser.value.set_files(path)
+
+    def keep(self, name):
+        if ARTEFACTS:
+            Path(ARTEFACTS).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(ARTEFACTS) / f"{name}.png", full_page=True)
 
 
 @pytest.fixture
-def visitor(browser, server):
-    visitor = Visitor(browser, server)
+def visit(browser, server):
+    """Opens the page as a new visitor; `visit(viewport=…, locale=…)`."""
+    contexts = []
+
+    def open_page(path="", **options):
+        contexts.append(browser.new_context(**{"viewport": {"width": 1360, "height": 900}, **options}))
+        return Visitor(contexts[-1], server + path)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def visitor(visit):
+    visitor = visit()
     yield visitor
-    visitor.page.close()
+    assert visitor.errors == []
 
 
-def test_the_face_follows_the_drawing(visitor):
-    visitor.stroke((0.32, 0.3), (0.32, 0.6), (0.5, 0.8), (0.68, 0.6), (0.68, 0.3))
-    visitor.stroke((0.38, 0.45), (0.45, 0.47))
-    visitor.stroke((0.55, 0.47), (0.62, 0.45))
-    first = visitor.generate()
-    assert first.shape == (512, 512, 3)
+def difference(one, other):
+    return np.abs(one - other).mean()
 
-    visitor.stroke((0.4, 0.66), (0.5, 0.7), (0.6, 0.66))
-    second = visitor.generate()
-    assert second.shape == (512, 512, 3)
-    assert np.abs(first - second).mean() > 0.1
 
+def test_a_face_is_there_at_once_and_follows_every_stroke(visitor):
+    first = visitor.face()
+    assert first.shape == (512, 512, 3) and first.std() > 5
+    guides = int(visitor.page.get_attribute("#pad .pad", "data-guides"))
+    faces = [first]
+    for y in (380, 395):
+        faces.append(visitor.after(lambda y=y: visitor.stroke((190, y), (320, y))))
+    assert min(difference(a, b) for a, b in pairwise(faces)) > 0.05
+    visitor.page.wait_for_function(
+        "n => Number(document.querySelector('#pad .pad').dataset.guides) > n", arg=guides
+    )  # the shadow follows
+    visitor.page.keyboard.press("Control+z")
+    visitor.page.wait_for_function("document.querySelectorAll('#results .strip img').length > 2")
     assert visitor.hosts - {"", None} == {"127.0.0.1"}, "the page asks other hosts"
+    visitor.keep("desktop")
 
 
-def test_an_empty_canvas_gets_a_message_and_can_be_drawn_on(visitor):
-    message = visitor.page.get_by_text("The canvas is empty").first
-    visitor.page.click("#generate")
-    expect(message).to_be_visible(timeout=PATIENCE)
-    visitor.stroke((0.4, 0.45), (0.6, 0.45))
-    visitor.generate()
-    expect(message).to_be_hidden(timeout=PATIENCE)
-
-    visitor.page.click("#sketch button[aria-label='Clear canvas']")
-    visitor.wait_for_pen()
-    visitor.page.click("#generate")
-    expect(message).to_be_visible(timeout=PATIENCE)
-    visitor.stroke((0.4, 0.66), (0.5, 0.74), (0.6, 0.66))
-    visitor.generate()
+def test_an_empty_pad_gets_a_hint_and_can_be_drawn_on(visitor):
+    before = visitor.number()
+    visitor.page.click("#pad [data-act=clear]")
+    visitor.page.wait_for_function("n => document.querySelector('#results .results').dataset.shot !== n", arg=before)
+    assert "Draw something" in visitor.page.inner_text("#results .empty")
+    visitor.page.click("#save_face")
+    visitor.page.get_by_text("There is nothing on the paper yet").first.wait_for()
+    # Two eyes and an outline are enough.
+    visitor.after(lambda: visitor.stroke((170, 245), (195, 232), (225, 246)))
+    visitor.after(lambda: visitor.stroke((290, 246), (317, 232), (345, 245)))
+    visitor.after(lambda: visitor.stroke((130, 200), (140, 330), (256, 452), (372, 330), (382, 200)))
+    assert visitor.page.inner_text("#results .empty") == ""
 
 
-def test_an_example_can_be_picked_and_changed(visitor):
-    visitor.page.locator("button.gallery-item").first.click()
-    visitor.wait_for_ink()
-    first = visitor.generate()
-    visitor.stroke((0.35, 0.66), (0.65, 0.66))
-    assert np.abs(first - visitor.generate()).mean() > 0.05
+def test_refinement_of_one_part_changes_that_part_most(visitor):
+    visitor.page.click("#by_part button")
+    before = visitor.after(lambda: visitor.slide("refinement_mouth", 0))
+    after = visitor.after(lambda: visitor.slide("refinement_mouth", 1))
+    changed = np.abs(before - after).mean(2)
+    x, y, size = (getattr(DEFAULT_WINDOWS["mouth"], name) for name in ("x", "y", "size"))
+    inside = changed[y : y + size, x : x + size].mean()
+    changed[y : y + size, x : x + size] = np.nan
+    assert inside > 2 * np.nanmean(changed) and inside > 0.5
 
 
-def test_a_drawing_can_be_uploaded(visitor):
-    visitor.page.click("#sketch button[aria-label='Image']")
-    visitor.page.locator("#sketch input[type=file]").first.set_input_files(EXAMPLES[0])
-    visitor.wait_for_ink()
-    assert visitor.generate().shape == (512, 512, 3)
+def test_one_slider_moves_all_parts(visitor):
+    at_one = visitor.after(lambda: visitor.slide("refinement", 1))
+    values = [visitor.page.input_value(f"#refinement_{name} input[type=number]") for name in DEFAULT_WINDOWS]
+    assert set(values) == {"1"}
+    at_zero = visitor.after(lambda: visitor.slide("refinement", 0))
+    assert difference(at_one, at_zero) > 0.5
+
+
+def test_the_manifold_changes_the_face(visitor):
+    faces = [
+        visitor.after(lambda name=name: visitor.page.click(f"#manifold input[value={name}]"))
+        for name in ("male", "female")
+    ]
+    assert difference(*faces) > 0.5
+
+
+def test_panels_are_filled_when_they_are_opened(visitor):
+    assert visitor.page.locator("#people img").count() == 0
+    visitor.page.click("#helpers button")
+    visitor.page.wait_for_selector("#people img")
+    assert "of your lines are found again" in visitor.page.inner_text("#people")
+    visitor.page.click("#compare button")
+    visitor.page.wait_for_selector("#slider img")
+    visitor.keep("panels")
+
+
+def test_a_saved_face_opens_as_the_same_face(visitor, visit, tmp_path):
+    visitor.after(lambda: visitor.page.click("#manifold input[value=male]"))
+    visitor.after(lambda: visitor.slide("refinement", 0.8))
+    face = visitor.after(lambda: visitor.stroke((190, 400), (320, 390)))
+    for button, name in (("save_face", "face.png"), ("save_sketch", "drawing.png"), ("save_session", "drawing.json")):
+        data, suggested = visitor.saved(button)
+        assert suggested == name
+        (tmp_path / name).write_bytes(data)
+    with Image.open(tmp_path / "face.png") as saved:
+        assert saved.size == (512, 512) and "shows nobody" in saved.info["Description"]
+        # The one on the page is a JPEG of it.
+        assert difference(np.asarray(saved, np.float32), face) < 4
+        exact = np.asarray(saved)
+    assert json.loads((tmp_path / "drawing.json").read_bytes())["settings"]["manifold"] == "male"
+
+    for name in ("drawing.json", "face.png"):
+        other = visit()
+        again = other.after(lambda other=other, name=name: other.open(tmp_path / name))
+        assert np.array_equal(again, face), f"{name} opens as another face"
+        assert other.page.is_checked("#manifold input[value=male]")
+    data, _ = other.saved("save_face")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), exact)
+
+
+def test_a_file_that_is_no_drawing_gets_a_message_and_loses_nothing(visitor, tmp_path):
+    face = visitor.face()
+    (tmp_path / "broken.json").write_text("{")
+    visitor.open(tmp_path / "broken.json")
+    visitor.page.get_by_text("neither a saved drawing nor").first.wait_for()
+    assert np.array_equal(visitor.face(), face)
+
+
+def test_one_of_the_last_faces_can_be_had_back(visitor):
+    first = visitor.face()
+    visitor.page.wait_for_timeout(2000)  # faces that follow each other faster count as one
+    second = visitor.after(lambda: visitor.example(0))
+    assert difference(first, second) > 1
+    again = visitor.after(lambda: visitor.page.locator("#results .strip button").last.click())
+    assert np.array_equal(again, first)
+
+
+def test_examples_and_surprises(visitor):
+    seen = [visitor.face(), visitor.after(lambda: visitor.example(3))]
+    seen.append(visitor.after(lambda: visitor.page.click("#surprise")))
+    assert min(difference(a, b) for a, b in pairwise(seen)) > 0.5
+
+
+def test_without_live_only_the_button_makes_a_face(visitor):
+    visitor.page.click("#live input")
+    visitor.page.wait_for_timeout(1000)
+    before = visitor.number()
+    visitor.stroke((190, 380), (320, 380))
+    visitor.page.wait_for_timeout(2500)
+    assert visitor.number() == before
+    first = visitor.face()
+    assert difference(first, visitor.after(lambda: visitor.page.click("#generate"))) > 0.05
+
+
+def test_a_reload_keeps_the_drawing(visitor):
+    face = visitor.after(lambda: visitor.example(2))
+    visitor.page.reload()
+    visitor.ready()
+    assert np.array_equal(visitor.face(), face)
+
+
+def test_a_photographed_drawing_becomes_lines_and_goes_on_in_the_first_tab(visitor, tmp_path):
+    sheet = Image.open(EXAMPLES[0]).convert("L").point(lambda v: 90 + v * 110 // 255).resize((700, 700))
+    ImageDraw.Draw(sheet).rectangle((0, 0, 700, 60), fill=150)  # a shadow across the sheet
+    sheet.save(tmp_path / "photographed.jpg", quality=80)
+    page = visitor.page
+    page.get_by_role("tab", name="Start from an image").click()
+    page.wait_for_selector("#sketch button[aria-label='Brush Size']")
+    page.click("#sketch button[aria-label='Image']")
+    page.locator("#sketch input[type=file]").first.set_input_files(tmp_path / "photographed.jpg")
+    page.wait_for_timeout(3000)
+    page.click("#to_lines")
+    page.wait_for_timeout(3000)
+    page.click("#generate_image")
+    page.wait_for_function(
+        "(() => { const i = document.querySelector('#face img'); return i && i.complete && i.naturalWidth === 512 })()"
+    )
+    visitor.keep("image")
+    before = visitor.face()
+    assert difference(before, visitor.after(lambda: page.click("#continue"))) > 0.5
+    assert page.locator("#pad canvas.ink").is_visible()
+
+
+def test_on_a_phone_a_finger_draws(visit):
+    phone = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2)
+    page = phone.page
+    box = page.locator("#pad canvas.ink").bounding_box()
+    assert box["width"] > 330 and abs(box["width"] - box["height"]) < 2
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
+    touch = page.context.new_cdp_session(page)
+
+    def swipe():
+        start = {"x": box["x"] + 0.4 * box["width"], "y": box["y"] + 0.75 * box["height"]}
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [start]})
+        for i in range(1, 6):
+            point = {**start, "x": start["x"] + 12 * i}
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    before = phone.face()
+    assert difference(before, phone.after(swipe)) > 0.05
+    phone.keep("phone")
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_axe_finds_nothing_serious(visit, look):
+    visitor = visit(f"/?__theme={look}")
+    visitor.page.click("#by_part button")
+    visitor.page.click("#helpers button")
+    visitor.page.wait_for_selector("#people img")
+    found = Axe().run(visitor.page).response["violations"]
+    visitor.keep(look)
+    serious = {v["id"]: [n["html"][:200] for n in v["nodes"]] for v in found if v["impact"] in ("serious", "critical")}
+    assert serious == {}
+
+
+@pytest.mark.parametrize("locale", ["de-DE", "zh-CN", "ar"])
+def test_other_languages(visit, locale):
+    visitor = visit(locale=locale)
+    words = texts.section("page")[locale.split("-")[0] if locale == "de-DE" else locale]
+    assert visitor.page.get_by_role("tab", name=words["draw"], exact=True).is_visible()
+    assert visitor.page.inner_text("#generate") == words["generate"]
+    assert visitor.page.evaluate("document.documentElement.dir") == ("rtl" if locale == "ar" else "ltr")
+    visitor.keep(locale)

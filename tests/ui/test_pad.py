@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 
 import gradio as gr
@@ -10,14 +9,10 @@ import numpy as np
 import pytest
 from gradio_client.utils import json_schema_to_python_type
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from dfd.ui.pad import CSS, FIT_BOX, HTML, JS, PNG, TEXTS, Pad, data_url, image_element, picture
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PATIENCE = 120_000
-
-browsing = pytest.mark.skipif(not CHROMIUM, reason="needs chromium (Debian: apt-get install chromium)")
+from .browsing import PATIENCE, needs_chromium
 
 BLACK, WHITE = (Image.new("L", (64, 64), level) for level in (0, 255))
 LOADED = [{"tool": "pen", "radius": 3, "points": [[100, 400], [200, 400], [300, 400]]}]
@@ -45,16 +40,6 @@ def address(seen):
     _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False)
     yield url
     demo.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", *quiet]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=PATIENCE)
-        yield chromium
-        chromium.close()
 
 
 class Visitor:
@@ -203,7 +188,7 @@ def test_gradio_can_read_the_templates():
 # ---- The pad
 
 
-@browsing
+@needs_chromium
 def test_a_stroke_is_one_event_with_its_ink(visitor):
     value = visitor.stroke((100, 100), (300, 100), (300, 300))
     ink = visitor.ink()
@@ -215,7 +200,7 @@ def test_a_stroke_is_one_event_with_its_ink(visitor):
     assert np.allclose(stroke["points"][0], (100, 100), atol=1)
 
 
-@browsing
+@needs_chromium
 def test_undo_redo_and_clear(visitor):
     visitor.stroke((100, 100), (200, 100))
     one = visitor.stroke((100, 200), (200, 200))["png"]
@@ -226,7 +211,7 @@ def test_undo_redo_and_clear(visitor):
     assert visitor.after(1, lambda: visitor.press("undo"))["png"] == one
 
 
-@browsing
+@needs_chromium
 def test_the_eraser_removes_ink(visitor):
     visitor.stroke((100, 100), (300, 100))
     before = visitor.ink().sum()
@@ -238,7 +223,7 @@ def test_the_eraser_removes_ink(visitor):
     assert value["strokes"][-1]["radius"] == 4
 
 
-@browsing
+@needs_chromium
 def test_a_mirrored_pair_is_one_step(visitor):
     visitor.press("mirror")
     visitor.stroke((100, 100), (150, 200))
@@ -252,7 +237,7 @@ def test_a_mirrored_pair_is_one_step(visitor):
     assert not visitor.ink().any()
 
 
-@browsing
+@needs_chromium
 def test_move_scale_and_fit(visitor):
     visitor.stroke((200, 200), (260, 200), (260, 280))
     start = visitor.box()
@@ -282,7 +267,7 @@ def test_move_scale_and_fit(visitor):
     visitor.after(0, lambda: visitor.press("fit"))  # it fits already
 
 
-@browsing
+@needs_chromium
 def test_keys(visitor):
     tool = visitor.page.locator("#pad .pad")
     visitor.stroke((100, 100), (200, 100))
@@ -300,7 +285,7 @@ def test_keys(visitor):
     assert tool.get_attribute("data-hand") == "pen"
 
 
-@browsing
+@needs_chromium
 def test_a_pen_presses_and_a_palm_is_ignored(visitor):
     line = [(100 + 20 * i, 100) for i in range(10)]
     thickness = []
@@ -315,7 +300,7 @@ def test_a_pen_presses_and_a_palm_is_ignored(visitor):
     assert not visitor.ink()[200:].any()
 
 
-@browsing
+@needs_chromium
 def test_a_shadow_arrives_under_a_stroke_under_way(visitor):
     visitor.page.wait_for_timeout(300)
     count = visitor.page.get_attribute("#pad .pad", "data-guides")
@@ -330,7 +315,7 @@ def test_a_shadow_arrives_under_a_stroke_under_way(visitor):
     visitor.after(0, lambda: visitor.page.click("#nothing"))
 
 
-@browsing
+@needs_chromium
 def test_python_can_replace_the_drawing(visitor):
     first = visitor.stroke((100, 100), (200, 100))["png"]
     assert visitor.after(1, lambda: visitor.page.click("#load"))["strokes"] == LOADED
@@ -342,7 +327,7 @@ def test_python_can_replace_the_drawing(visitor):
     assert visitor.after(1, lambda: visitor.press("undo"))["png"] == first
 
 
-@browsing
+@needs_chromium
 def test_the_drawing_outlives_a_reload(visitor):
     value = visitor.stroke((100, 100), (200, 100))
     again = visitor.after(1, lambda: (visitor.page.reload(), visitor.ready()))
@@ -353,7 +338,7 @@ def test_the_drawing_outlives_a_reload(visitor):
     assert len(visitor.stroke((100, 100), (200, 100))["strokes"]) == 1
 
 
-@browsing
+@needs_chromium
 def test_a_finger_draws_on_a_phone_and_nothing_sticks_out(phone):
     column = phone.page.locator("#pad").bounding_box()
     paper = phone.page.locator("#pad .ink").bounding_box()
@@ -375,7 +360,7 @@ def test_a_finger_draws_on_a_phone_and_nothing_sticks_out(phone):
     assert phone.ink()[300, 110:290].all()
 
 
-@browsing
+@needs_chromium
 def test_two_fingers_scale_the_drawing(phone):
     phone.fresh()
     phone.after(1, lambda: phone.events("touch", 5, (206, 256), (306, 256)))
@@ -398,7 +383,7 @@ def test_two_fingers_scale_the_drawing(phone):
     assert np.allclose(phone.box(), np.add(before, (-50, 0, 50, 0)), atol=3)
 
 
-@browsing
+@needs_chromium
 def test_arabic_turns_the_tools_but_not_the_paper(phone):
     phone.fresh()
     assert phone.page.get_attribute("#pad .pad", "dir") == "rtl"

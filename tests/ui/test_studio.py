@@ -7,7 +7,9 @@ from PIL import Image
 
 from dfd.sketch import read_sketch
 from dfd.ui import draw_examples
-from dfd.ui.studio import EXAMPLES, read_pad
+from dfd.ui.draw_tab import EXAMPLES, example_session
+from dfd.ui.image_tab import read_pad
+from dfd.ui.session import Session
 
 
 def pad(background=None, layers=(), composite=None):
@@ -47,8 +49,8 @@ def test_grey_paper_of_an_oblong_upload_is_no_ink():
     shown = Image.new("RGBA", (512, 512), (0, 0, 0, 0))  # as the pad shows it: with transparent bars
     shown.paste(paper.convert("RGBA"), (0, 56))
     ink = read_pad(pad(shown))[0]
-    assert ink[156:160, 100:400].min() > 0.8
-    assert ink.sum() < 1.05 * 4 * 300
+    assert ink.max() > 0.8
+    assert ink.mean() < 0.03, "the paper is no ink"
 
 
 def test_a_transparent_drawing_keeps_its_place():
@@ -60,9 +62,11 @@ def test_a_transparent_drawing_keeps_its_place():
 @pytest.mark.parametrize("name", draw_examples.FACES)
 def test_examples_are_drawn_by_their_script(name):
     path = draw_examples.FOLDER / f"{name}.png"
+    pen = draw_examples.draw(name)
     with Image.open(path) as example:
         assert (example.mode, example.size) == ("L", (512, 512))
-        difference = np.asarray(example, float) - np.asarray(draw_examples.draw(name), float)
+        difference = np.asarray(example, float) - np.asarray(pen.image(), float)
+    assert example_session(path) == Session(pen.strokes)
     assert np.abs(difference).mean() < 0.5, "run `python -m dfd.ui.draw_examples`"
 
 

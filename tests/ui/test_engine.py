@@ -1,0 +1,84 @@
+"""What the page computes, and what it does not compute twice."""
+
+import numpy as np
+import pytest
+import torch
+
+from dfd.ui.engine import Engine, Memory
+
+SETTINGS = {"manifold": "all", "refinement": 0.5, "num_neighbors": 4}
+
+
+@pytest.fixture
+def engine(pipe):
+    return Engine(pipe)
+
+
+@pytest.fixture
+def calls(pipe, monkeypatch):
+    """The names of the pipeline's steps that were called, and the samples decoded."""
+    called = []
+    for name in ("encode", "project", "synthesize", "shadow", "decode_samples"):
+        step = getattr(pipe, name)
+
+        def counted(*args, _name=name, _step=step, **kwargs):
+            called.extend(args[1].tolist() if _name == "decode_samples" else [_name])
+            return _step(*args, **kwargs)
+
+        monkeypatch.setattr(pipe, name, counted, raising=False)
+    return called
+
+
+def test_the_face_is_the_pipelines(engine, pipe, face):
+    drawing = face(30)
+    result = engine.face(drawing, SETTINGS)
+    expected = pipe(drawing, **SETTINGS).images[0]
+    assert np.abs(np.asarray(result.face, int) - np.asarray(expected, int)).max() <= 1
+    assert result.face.size == (512, 512)
+
+
+def test_the_shadow_is_the_pipelines(engine, pipe, face):
+    drawing = face(30)
+    expected = pipe(drawing, **SETTINGS, return_shadow=True).shadow[0]
+    shadow = engine.shadow(engine.face(drawing, SETTINGS).projection)
+    assert (shadow.mode, shadow.size) == ("L", (512, 512))
+    assert np.abs(np.asarray(shadow, int) - np.asarray(expected, int)).max() <= 2
+
+
+def test_a_slider_does_not_encode_again_and_leaves_the_shadow(engine, face, calls):
+    engine.shadow(engine.face(face(30), SETTINGS).projection)
+    assert calls[:3] == ["encode", "project", "synthesize"]
+    calls.clear()
+    engine.shadow(engine.face(face(30), {**SETTINGS, "refinement": 0.9}).projection)
+    assert calls == ["project", "synthesize"]
+
+
+def test_a_stroke_decodes_only_samples_not_met_before(engine, face, calls):
+    engine.shadow(engine.face(face(30), SETTINGS).projection)
+    calls.clear()
+    result = engine.face(face(30, without=("mouth",)), SETTINGS)
+    engine.shadow(result.projection)
+    decoded = [row for row in calls if isinstance(row, int)]
+    assert 0 < len(decoded) < sum(near.indices.numel() for near in result.projection.neighbors.values())
+    assert calls.count("encode") == 1
+
+
+def test_samples_are_decoded_in_the_order_asked_for_even_when_many_are_forgotten(engine, pipe):
+    engine.samples = Memory(3)
+    rows = torch.tensor([4, 2, 4, 9, 11, 2])
+    engine.decode_samples("nose", torch.tensor([4, 5]))
+    expected = pipe.decode_samples("nose", rows)
+    assert torch.allclose(engine.decode_samples("nose", rows), expected, atol=0.5 / 255)
+
+
+def test_an_empty_drawing_is_refused(engine, face):
+    with pytest.raises(ValueError, match="empty"):
+        engine.face(face(0).point(lambda _: 255), SETTINGS)
+
+
+def test_memory_forgets_what_was_not_asked_for_longest():
+    memory = Memory(2)
+    for key in ("a", "b", "a", "c"):
+        memory.recall(key, lambda key=key: key.upper())
+    assert ("a" in memory, "b" in memory, "c" in memory) == (True, False, True)
+    assert memory.recall("a", lambda: "anew") == "A"
