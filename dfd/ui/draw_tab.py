@@ -181,8 +181,9 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     loaded = [pad, manifold, refinement, *parts, neighbors]
     gallery.select(pick, None, pad, queue=False, **_QUIET)
     surprise.click(surprise_me, pad, pad, queue=False, **_QUIET)
-    results.select(opened, results, loaded, queue=False, **_QUIET)
-    opener.upload(open_file, opener, loaded, queue=False, **_QUIET)
+    # These may refuse; only errors of events in the queue reach the page with their words.
+    results.select(opened, results, loaded, concurrency_limit=None, **_QUIET)
+    opener.upload(open_file, opener, loaded, concurrency_limit=None, **_QUIET)
 
     def save(kind: str):
         def deliver(value, manifold, *rest) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
             refinement = refinement_slider(t("refinement"), "refinement_image", info=t("refinement_info"))
         with gr.Column(min_width=320):
             face = gr.Image(
+                PAPER,  # Gradio's own sign for "no picture" is not accessible
                 label=t("face"),
                 elem_id="face",
                 type="pil",

@@ -24,7 +24,17 @@ QUEUE = 24
 
 # System fonts only: the page must not ask other hosts for anything.
 SANS, MONO = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
-THEME = gr.themes.Default(primary_hue="indigo", neutral_hue="slate", font=SANS, font_mono=MONO)
+# The defaults' subdued texts and primary buttons have too little contrast.
+THEME = gr.themes.Default(primary_hue="indigo", neutral_hue="slate", font=SANS, font_mono=MONO).set(
+    color_accent="*primary_600",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    block_title_text_color="*neutral_700",
+)
 CSS = (Path(__file__).parent / "static" / "studio.css").read_text("utf-8")
 
 #: Arabic is read from right to left; Gradio sets the page's language, not its direction.

@@ -41,8 +41,8 @@ class Visitor:
 
     def ready(self):
         self.page.wait_for_selector("#pad .pad[data-ready]")
-        # The drawing on the pad asks for its face once.
-        self.page.wait_for_function("Number(document.querySelector('#pad .pad').dataset.guides) > 0")
+        # The drawing on the pad asks for its face once; the one that is there before was made in advance.
+        self.page.wait_for_function(f"document.querySelector('#results figcaption').textContent && {FACE}.complete")
 
     def number(self):
         return self.page.get_attribute("#results .results", "data-shot")
@@ -268,9 +268,12 @@ def test_a_photographed_drawing_becomes_lines_and_goes_on_in_the_first_tab(visit
     page.wait_for_timeout(3000)
     page.click("#to_lines")
     page.wait_for_timeout(3000)
+    blank = page.get_attribute("#face img", "src")
     page.click("#generate_image")
     page.wait_for_function(
-        "(() => { const i = document.querySelector('#face img'); return i && i.complete && i.naturalWidth === 512 })()"
+        "blank => { const i = document.querySelector('#face img');"
+        " return i.getAttribute('src') !== blank && i.complete && i.naturalWidth === 512 }",
+        arg=blank,
     )
     visitor.keep("image")
     before = visitor.face()
@@ -307,6 +310,9 @@ def test_axe_finds_nothing_serious(visit, look):
     visitor.page.wait_for_selector("#people img")
     found = Axe().run(visitor.page).response["violations"]
     visitor.keep(look)
+    visitor.page.get_by_role("tab").nth(1).click()
+    visitor.page.wait_for_selector("#sketch canvas")
+    found += Axe().run(visitor.page).response["violations"]
     serious = {v["id"]: [n["html"][:200] for n in v["nodes"]] for v in found if v["impact"] in ("serious", "critical")}
     assert serious == {}
 

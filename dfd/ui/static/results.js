@@ -55,7 +55,8 @@ function update() {
     const now = performance.now();
     if (shot.session) {
       const entry = { face: shot.face, session: shot.session };
-      last = [entry, ...(now - shownAt < BURST ? last.slice(1) : last)].slice(0, KEPT);
+      const again = now - shownAt < BURST || last[0]?.session === shot.session;
+      last = [entry, ...(again ? last.slice(1) : last)].slice(0, KEPT);
       shownAt = now;
       list();
     }
