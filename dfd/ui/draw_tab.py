@@ -82,7 +82,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
                 }
                 types = [".json", ".png", ".jpg", ".jpeg", ".webp"]
                 opener = gr.UploadButton(t("open"), file_types=types, elem_id="open", min_width=70)
-    with gr.Row():
+    with gr.Row(elem_classes="panels"):
         with gr.Accordion(t("by_part"), open=False, elem_id="by_part"):
             parts = [refinement_slider(t(name), f"refinement_{name}") for name in COMPONENTS]
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced"):
@@ -97,7 +97,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
                 elem_id="neighbors",
                 buttons=[],
             )
-    with gr.Row():
+    with gr.Row(elem_classes="panels"):
         with gr.Accordion(t("compare"), open=False, elem_id="compare") as compare:
             slider = gr.ImageSlider(
                 show_label=False,
