@@ -1,4 +1,7 @@
-"""`python -m dfd.train autoencoders|synthesis`: options of the two training stages (`accelerate launch` works too)."""
+"""`python -m dfd.train autoencoders|synthesis|pix2pix`: options of the two training stages and of the baseline.
+
+`accelerate launch` works too, for the two stages.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 from dfd.components import COMPONENTS, Layout
 from dfd.models.presets import PRESETS
-from dfd.training import autoencoders, synthesis
+from dfd.training import autoencoders, pix2pix, synthesis
 from dfd.training.losses import ADVERSARIAL
 from dfd.training.run import TrainingDiverged
 
@@ -61,6 +64,12 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
     stage.add_argument("--ema-decay", type=float)
     stage.set_defaults(run=lambda values: synthesis.train(synthesis.Options(**values)))
+
+    stage = stages.add_parser("pix2pix", help="the baseline to compare stage II with: a plain U-Net on whole drawings")
+    _common(stage, _defaults(pix2pix.Options))
+    stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
+    stage.add_argument("--hours", type=float, help="train for so long, in place of --images")
+    stage.set_defaults(run=lambda values: pix2pix.train(pix2pix.Options(**values)))
 
     values = vars(parser.parse_args(arguments))
     values.pop("stage")

@@ -145,7 +145,9 @@ def train(options: Options):
     held_out = held_out if len(held_out) else indices
     layout = options.layout or Layout()
 
-    progress = tqdm(initial=step, unit="step", total=None if options.hours else -(-options.images // options.batch_size))
+    progress = tqdm(
+        initial=step, unit="step", total=None if options.hours else -(-options.images // options.batch_size)
+    )
     last = _share(options, step, clock) >= 1
     while not last:
         rng = seed_step(options.seed, 0, step)
