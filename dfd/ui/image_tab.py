@@ -8,6 +8,7 @@ from PIL import Image, ImageOps, ImageStat
 
 from dfd.components import CANVAS
 from dfd.sketch import read_sketch, sketch_to_pil
+from dfd.ui import texts
 from dfd.ui.controls import Translate, manifold_radio, refinement_slider
 from dfd.ui.engine import Engine
 from dfd.ui.importing import KINDS, import_picture, ink_element
@@ -46,6 +47,7 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
             face = gr.Image(
                 PAPER,  # Gradio's own sign for "no picture" is not accessible
                 label=t("face"),
+                alt_text=texts.LANGUAGES["en"]["page"]["face"],
                 elem_id="face",
                 type="pil",
                 format="png",
