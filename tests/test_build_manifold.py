@@ -1,13 +1,15 @@
 """From trained parts to the pipeline folder that people load."""
 
 import json
+from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from dfd import DeepFaceDrawingPipeline
-from dfd.build_manifold import main
+from dfd.build_manifold import main, save_pipeline
 from dfd.models import presets
 
 
@@ -53,3 +55,22 @@ def test_other_files_are_kept_and_no_path_is_told(built):
 def test_missing_parts_are_named(built, tmp_path, capsys):
     with pytest.raises(SystemExit, match="left_eye_autoencoder"):
         main(["--data", str(built / "faces"), "--autoencoders", str(tmp_path), "--synthesis", ".", "--output", "out"])
+
+
+def test_shipped_numbers_are_all_finite():
+    files = sorted((Path(__file__).parents[1] / "checkpoints").glob("*/*.safetensors"))
+    assert len(files) == 9
+    for file in files:
+        assert all(values.isfinite().all() for values in load_file(file).values()), file.parent.name
+
+
+def test_buffers_beyond_half_precision_keep_their_values(pipe, tmp_path):
+    pipe = deepcopy(pipe)
+    norm = next(m for m in pipe.nose_autoencoder.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    norm.running_var[0] = 1e6
+    save_pipeline(pipe, tmp_path / "out")
+    stored = load_file(next((tmp_path / "out/nose_autoencoder").glob("*.safetensors")))
+    assert all(values.isfinite().all() for values in stored.values())
+    loaded = DeepFaceDrawingPipeline.from_pretrained(tmp_path / "out").nose_autoencoder
+    norm = next(m for m in loaded.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    assert norm.running_var[0] == 1e6

@@ -20,6 +20,9 @@ from dfd.manifold import Projection
 from dfd.pipeline import DeepFaceDrawingPipeline, Encoding
 from dfd.sketch import sketch_to_pil
 
+#: What is fainter than this share of a shadow's darkest lines is no line, but the blur of many samples.
+HAZE = 0.25
+
 
 @dataclass(frozen=True)
 class Result:
@@ -73,7 +76,9 @@ class Engine:
         near = projection.neighbors
         key = tuple(x.cpu().numpy().tobytes() for n in near.values() for x in (n.indices, n.weights))
         with self.lock:
-            return self.shadows.recall(key, lambda: sketch_to_pil(self.pipeline.shadow(near, self.decode_samples)[0]))
+            return self.shadows.recall(
+                key, lambda: sketch_to_pil(clear(self.pipeline.shadow(near, self.decode_samples))[0])
+            )
 
     def decode_samples(self, component: str, rows: torch.Tensor) -> torch.Tensor:
         """`DeepFaceDrawingPipeline.decode_samples`, remembering 8 bits of what it decodes."""
@@ -85,6 +90,12 @@ class Engine:
             for key, sketch in zip(new, (255 * sketches).round().byte().cpu(), strict=True):
                 found[key] = self.samples.recall(key, sketch.clone)
         return torch.stack([found[key] for key in keys]).float() / 255
+
+
+def clear(shadow: torch.Tensor) -> torch.Tensor:
+    """A shadow (N x 1 x H x W) without its haze, in which the windows would show, and with its lines in black."""
+    peak = shadow.flatten(1).quantile(0.99, dim=1).clamp(min=0.1)[:, None, None, None]
+    return ((shadow / peak - HAZE) / (1 - HAZE)).clamp(0, 1)
 
 
 class Memory:
