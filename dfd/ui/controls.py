@@ -1,4 +1,4 @@
-"""Controls that both tabs have."""
+"""What both tabs have."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from dfd.ui.session import DEFAULT_SETTINGS
 
 #: Key of the section `page` -> what Gradio shows in the visitor's language.
 Translate = Callable[[str], I18nData]
+
+#: How events are run that make faces: one at a time, whichever tab asks, since two would only slow each other down.
+ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "face"}
 
 
 def manifold_radio(t: Translate, elem_id: str, **options) -> gr.Radio:

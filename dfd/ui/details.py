@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -17,6 +15,7 @@ from dfd.lines import extract_lines
 from dfd.manifold import Projection
 from dfd.pipeline import DeepFaceDrawingPipeline
 from dfd.sketch import sketch_to_pil
+from dfd.ui.pad import data_url
 
 #: Side in pixels of a helper's drawing.
 THUMBNAIL = 96
@@ -132,15 +131,10 @@ def _row(words: Mapping[str, str], name: str, people: Sequence[tuple[Image.Image
     for number, (picture, weight) in enumerate(people, 1):
         percent = round(100 * weight)
         text = words["helper"].format(component=words[name], number=number, percent=percent)
+        source = data_url(picture.quantize(16), optimize=True)  # half the bytes, and no difference at this size
         # The picture's text says all; the figure below it is for the eye.
         cells.append(
-            f'<td><img src="{_data_url(picture)}" width="{picture.width}" height="{picture.height}" '
+            f'<td><img src="{source}" width="{picture.width}" height="{picture.height}" '
             f'alt="{escape(text)}"><span aria-hidden="true">{percent} %</span></td>'
         )
     return f'<tr><th scope="row">{escape(words[name])}</th>{"".join(cells)}</tr>'
-
-
-def _data_url(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    picture.quantize(16).save(file, "PNG", optimize=True)  # half the bytes, and no difference at this size
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -17,7 +17,7 @@ from PIL import Image
 
 from dfd.components import COMPONENTS
 from dfd.ui import details, texts
-from dfd.ui.controls import Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import ONE_BY_ONE, Translate, manifold_radio, refinement_slider
 from dfd.ui.engine import Engine, Result
 from dfd.ui.pad import Pad
 from dfd.ui.results import Results, problem, shot
@@ -40,10 +40,9 @@ FIRST = next(path for path in EXAMPLES if path.stem == "long_hair")
 
 EMPTY = "There is nothing on the paper yet. Draw something first."
 
-# How events are run. Faces are made one at a time, since two would only slow each other down.
+# How events are run.
 _PRIVATE = {"api_visibility": "private"}
 _QUIET = {**_PRIVATE, "show_progress": "hidden"}
-_ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "face"}
 
 
 def draw_tab(engine: Engine, t: Translate) -> Pad:
@@ -116,7 +115,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     outputs = [results, pad, slider, people]
     making = {
         **_PRIVATE,
-        **_ONE_BY_ONE,
+        **ONE_BY_ONE,
         "trigger_mode": "always_last",
         "show_progress": "minimal",
         "show_progress_on": results,
@@ -205,7 +204,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         return deliver
 
     for kind, button in savers.items():
-        button.click(save(kind), [pad, *settings], results, **_QUIET, **_ONE_BY_ONE)
+        button.click(save(kind), [pad, *settings], results, **_QUIET, **ONE_BY_ONE)
     return pad
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gradio as gr
 import torch
-from PIL import Image, ImageOps, ImageStat
+from PIL import Image, ImageStat
 
 from dfd.components import CANVAS
 from dfd.sketch import read_sketch, sketch_to_pil
 from dfd.ui import texts
-from dfd.ui.controls import Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import ONE_BY_ONE, Translate, manifold_radio, refinement_slider
 from dfd.ui.engine import Engine
-from dfd.ui.importing import KINDS, import_picture, ink_element
+from dfd.ui.importing import KINDS, import_picture, ink_element, ink_picture
 from dfd.ui.pad import Pad
 
 #: What the pad begins with. Without a picture it waits until a tool is picked; with one, the pen is in hand.
@@ -71,10 +71,8 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
             raise gr.Error(str(error), print_exception=False) from error
 
     def turn_into_lines(value: dict | None, kind: str) -> dict:
-        ink = Image.new("RGBA", (CANVAS, CANVAS))
-        ink.putalpha(ImageOps.invert(sketch_to_pil(lines_of(value, kind))))
         # As a layer of strokes, so that the eraser takes lines away.
-        return {"background": PAPER, "layers": [ink], "composite": None}
+        return {"background": PAPER, "layers": [ink_picture(lines_of(value, kind))], "composite": None}
 
     def make_face(sketch: dict, manifold: str, refinement: float, kind: str) -> Image.Image:
         """Turns a face sketch, or a picture of one, into a photo of a person who does not exist.
@@ -102,8 +100,7 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
         [sketch, manifold, refinement, kind],
         face,
         api_name="generate",
-        concurrency_limit=1,
-        concurrency_id="face",
+        **ONE_BY_ONE,
     )
 
 

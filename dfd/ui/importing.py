@@ -7,9 +7,6 @@ the sheet, pencil that is hardly darker than a shadow. Here paper is judged loca
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import torch
 from PIL import Image, ImageOps
@@ -18,11 +15,9 @@ from scipy import ndimage
 from dfd.components import CANVAS
 from dfd.lines import extract_lines
 from dfd.sketch import MAX_PIXELS, MIN_SIDE, read_sketch, sketch_to_pil
+from dfd.ui.pad import data_url
 
 KINDS = ("auto", "drawing", "photo")
-
-#: How the pad's pictures begin.
-PNG_URL = "data:image/png;base64,"
 
 #: Longer side at which a photographed drawing is cleaned: its thin lines fade when the picture is smaller.
 SIDE = 768
@@ -142,6 +137,13 @@ def clean_drawing(picture: Image.Image) -> np.ndarray:
     return ink * _without_specks(ink, side)
 
 
+def ink_picture(ink: torch.Tensor) -> Image.Image:
+    """Ink 1 x 512 x 512 in [0, 1] as a picture "RGBA": black, its alpha the ink."""
+    picture = Image.new("RGBA", (CANVAS, CANVAS))
+    picture.putalpha(ImageOps.invert(sketch_to_pil(ink)))
+    return picture
+
+
 def ink_element(ink: torch.Tensor) -> dict:
     """Ink as an element of the pad's drawing.
 
@@ -151,12 +153,7 @@ def ink_element(ink: torch.Tensor) -> dict:
     Returns:
         `{"tool": "image", "png": data URL, "box": [0, 0, 512, 512]}`; the PNG is black, its alpha the ink.
     """
-    picture = Image.new("RGBA", (CANVAS, CANVAS))
-    picture.putalpha(ImageOps.invert(sketch_to_pil(ink)))
-    file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
-    png = PNG_URL + base64.b64encode(file.getvalue()).decode()
-    return {"tool": "image", "png": png, "box": [0, 0, CANVAS, CANVAS]}
+    return {"tool": "image", "png": data_url(ink_picture(ink), optimize=True), "box": [0, 0, CANVAS, CANVAS]}
 
 
 def _opaque(image: Image.Image) -> tuple[Image.Image, bool]:

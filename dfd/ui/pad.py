@@ -213,10 +213,10 @@ class Pad(gr.HTML):
         return self.example_payload()
 
 
-def data_url(image: Image.Image) -> str:
-    """The picture as a PNG data URL, for `guide` or the `png` of an image element."""
+def data_url(image: Image.Image, optimize: bool = False) -> str:
+    """The picture as a PNG data URL, for `guide` or the `png` of an image element; `optimize` takes longer."""
     file = io.BytesIO()
-    image.save(file, "PNG")
+    image.save(file, "PNG", optimize=optimize)
     return PNG + base64.b64encode(file.getvalue()).decode()
 
 

@@ -21,7 +21,8 @@ from PIL import Image, PngImagePlugin
 from dfd.components import CANVAS, COMPONENTS
 from dfd.manifold import DEFAULT_REFINEMENT, SUBSETS
 from dfd.sketch import MAX_PIXELS
-from dfd.ui.importing import PNG_URL, import_picture, ink_element
+from dfd.ui.importing import import_picture, ink_element
+from dfd.ui.pad import PNG
 
 FORMAT, VERSION = "deepfacedrawing-session", 1
 
@@ -322,10 +323,10 @@ def _is_number(value: Any, low: float, high: float) -> bool:
 
 def _decode_png(url: Any) -> Image.Image | None:
     """The picture in a data URL, decoded whole; None unless it is a PNG of a sane size."""
-    if not isinstance(url, str) or not url.startswith(PNG_URL) or len(url) > MAX_PNG_BYTES * 4 // 3 + 64:
+    if not isinstance(url, str) or not url.startswith(PNG) or len(url) > MAX_PNG_BYTES * 4 // 3 + 64:
         return None
     try:
-        data = base64.b64decode(url.removeprefix(PNG_URL), validate=True)
+        data = base64.b64decode(url.removeprefix(PNG), validate=True)
         picture = Image.open(io.BytesIO(data), formats=("PNG",))
         if max(picture.size) > CANVAS:
             return None

@@ -25,19 +25,8 @@ def sketches(four_faces, tmp_path_factory):
 
 
 @pytest.fixture
-def options(four_faces, tmp_path):
-    return Options(
-        data=four_faces,
-        output=tmp_path / "run",
-        cache=tmp_path / "cache",
-        preset="tiny",
-        components=("nose",),
-        images=12,
-        batch_size=2,
-        sample_steps=3,
-        save_minutes=0,
-        mixed_precision="no",
-    )
+def options(quick):
+    return Options(**quick, components=("nose",), images=12, sample_steps=3)
 
 
 def tiny_losses(components=COMPONENTS):

@@ -15,18 +15,8 @@ from dfd.training.run import Run
 
 
 @pytest.fixture
-def options(four_faces, tmp_path):
-    return Options(
-        data=four_faces,
-        output=tmp_path / "run",
-        cache=tmp_path / "cache",
-        preset="tiny",
-        images=8,
-        batch_size=2,
-        sample_steps=2,
-        save_minutes=0,
-        mixed_precision="no",
-    )
+def options(quick):
+    return Options(**quick, images=8, sample_steps=2)
 
 
 def pairs(options):

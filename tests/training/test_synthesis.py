@@ -31,23 +31,12 @@ def four(four_faces, tmp_path_factory):
 
 
 @pytest.fixture
-def options(four_faces, tmp_path):
+def options(quick, tmp_path):
     models = tiny_models()
     for name, model in models.items():
         if name.endswith("_autoencoder"):
             model.save_pretrained(tmp_path / "stage1" / name)
-    return Options(
-        data=four_faces,
-        output=tmp_path / "run",
-        cache=tmp_path / "cache",
-        autoencoders=tmp_path / "stage1",
-        preset="tiny",
-        images=8,
-        batch_size=2,
-        sample_steps=2,
-        save_minutes=0,
-        mixed_precision="no",
-    )
+    return Options(**quick, autoencoders=tmp_path / "stage1", images=8, sample_steps=2)
 
 
 def make_trainer(options, total_steps, **changes):
