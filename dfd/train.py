@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--components", nargs="+", choices=COMPONENTS, help="train only these")
     stage.add_argument("--latent-dim", type=int, help="length of a component's code (128, 256 or 512 in the paper)")
     stage.add_argument("--weight-decay", type=float)
+    stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     stage.set_defaults(run=lambda values: autoencoders.train(autoencoders.Options(**values)))
 
     stage = stages.add_parser("synthesis", help="stage II: feature mapping and image synthesis, encoders frozen")
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--latent-noise", type=float, help="noise on codes, as a share of their spread")
     stage.add_argument("--projected-share", type=float, help="share of drawings whose codes are projected, as in use")
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
-    stage.add_argument("--ema-decay", type=float)
+    stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     stage.set_defaults(run=lambda values: synthesis.train(synthesis.Options(**values)))
 
     stage = stages.add_parser("pix2pix", help="the baseline to compare stage II with: a plain U-Net on whole drawings")

@@ -120,8 +120,10 @@ class FaceFolder:
         partial.mkdir(parents=True, exist_ok=True)
         try:
             self._fill(partial, photos, lines)
+            partial.rename(folder)
+        except OSError:
             if not folder.is_dir():  # else another process was quicker
-                partial.rename(folder)
+                raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 

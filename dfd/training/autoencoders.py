@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from PIL import Image
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from dfd.components import COMPONENTS, Layout
@@ -36,6 +37,7 @@ class Options(RunOptions):
     batch_size: int = 16
     learning_rate: float = 4e-4
     weight_decay: float = 0.01
+    ema_decay: float = 0.998
     sample_steps: int = 250
 
 
@@ -93,7 +95,11 @@ def train(options: Options) -> Path:
     optimizer = torch.optim.AdamW(
         losses.parameters(), options.learning_rate, weight_decay=options.weight_decay, fused=True
     )
-    run = Run(options.output, accelerator, {"models": losses, "optimizer": optimizer}, options.save_minutes)
+    # What is shown, measured and saved: the moving average of weights and BatchNorm statistics. At this learning rate
+    # the last step's weights are noisy.
+    average = AveragedModel(losses, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True)
+    state = {"models": losses, "optimizer": optimizer, "average": average}
+    run = Run(options.output, accelerator, state, options.save_minutes)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
     per_step = options.batch_size * accelerator.num_processes
@@ -112,18 +118,19 @@ def train(options: Options) -> Path:
         run.add(
             training_step(distributed, *(x.to(accelerator.device) for x in batch), optimizer, accelerator), per_step
         )
+        average.update_parameters(losses)
         progress.update()
         last = step + 1 == total
         if (step + 1) % options.sample_steps == 0 or last:
-            row = run.log(step + 1, (step + 1) * per_step, evaluate(losses, *held_out))
+            row = run.log(step + 1, (step + 1) * per_step, evaluate(average.module, *held_out))
             progress.set_postfix(row)
             if accelerator.is_main_process:
-                samples = sample_grid(losses, *(x[:12] for x in held_out))
+                samples = sample_grid(average.module, *(x[:12] for x in held_out))
                 samples.save(run.folder / "samples" / f"{step + 1:06d}.png")
         if run.due() or last:
             run.save(step + 1)
             if accelerator.is_main_process:
-                for name, model in losses.autoencoders.items():
+                for name, model in average.module.autoencoders.items():
                     model.save_pretrained(run.folder / f"{name}_autoencoder")
     accelerator.wait_for_everyone()
     return run.folder
