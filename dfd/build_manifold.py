@@ -61,7 +61,7 @@ def save_pipeline(pipeline: DeepFaceDrawingPipeline, output: Path) -> None:
     partial = output.with_name(f"{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for model in filter(None, pipeline.components.values()):
-        _halve(model)
+        model.half()
         model.register_to_config(_name_or_path="")  # where it was loaded from is nobody else's business
     pipeline.save_pretrained(partial)
     output.mkdir(parents=True, exist_ok=True)
@@ -71,15 +71,6 @@ def save_pipeline(pipeline: DeepFaceDrawingPipeline, output: Path) -> None:
             shutil.rmtree(old)
         new.replace(old)
     partial.rmdir()
-
-
-def _halve(model: torch.nn.Module) -> None:
-    """fp16, but for buffers beyond its range: a BatchNorm's running variance may be, and would become infinite."""
-    large = {name: buffer.clone() for name, buffer in model.named_buffers() if not buffer.half().isfinite().all()}
-    model.half()
-    for name, buffer in large.items():
-        parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, buffer)
 
 
 def main(arguments: list[str] | None = None) -> None:

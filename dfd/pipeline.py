@@ -8,22 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import DiffusionPipeline, ModelMixin
 from diffusers.utils import BaseOutput
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError
 from PIL import Image
 
-# Every module that defines a component must have been imported before diffusers can load it.
-from dfd import manifold as _manifold  # noqa: F401
-from dfd import models as _models  # noqa: F401
 from dfd.components import CANVAS, COMPONENTS, Layout
-from dfd.manifold import DEFAULT_REFINEMENT, SUBSETS, Neighbors, Projection, refinement_by_component
+from dfd.manifold import (
+    DEFAULT_REFINEMENT,
+    SUBSETS,
+    ComponentManifold,
+    Neighbors,
+    Projection,
+    refinement_by_component,
+)
+from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis
 from dfd.sketch import ImageLike, read_sketch
 
 OUTPUT_TYPES = ("pil", "np", "pt")
+
+#: Folder of a pipeline's component -> its class.
+COMPONENT_CLASSES = {
+    **{f"{name}_autoencoder": ComponentAutoencoder for name in COMPONENTS},
+    "feature_mapping": FeatureMapping,
+    "image_synthesis": ImageSynthesis,
+    "manifold": ComponentManifold,
+    "appearance_encoder": AppearanceEncoder,
+}
+
+#: What says where in the Hub a pipeline is, and how to get it.
+HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token")
 
 #: A component counts as drawn from this much ink on (in pixels, summed): a speck is no eye.
 MIN_INK = 8.0
@@ -129,6 +149,97 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             dims = {name: model.config[key] for name, model in models.items() if model.config.get(key)}
             if len(set(dims.values())) > 1:
                 raise ValueError(f"components with different {key} do not belong together: {dims}")
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, **kwargs) -> DeepFaceDrawingPipeline:
+        """Loads a pipeline from a folder or from a Hub repository.
+
+        Every component is loaded by the class of this package that belongs to its name, so that nothing in the
+        folder is executed, also when it carries code for those who have not installed this package. diffusers' own
+        would need that code, or refuse.
+
+        Args:
+            pretrained_model_name_or_path: folder, or repository such as "user/repo".
+            **kwargs: diffusers' own, such as `dtype` (one, or a dict by component, of torch.float32, the default,
+                float16 and bfloat16), `variant`, `revision`, `token`, `cache_dir`, `local_files_only`, or a
+                component by its name, ready made (None for an optional one to do without).
+
+        Raises:
+            OSError: it is not there, or a file is missing; the message names it.
+            ValueError: it is another pipeline, or a file does not fit; the message names it.
+        """
+        hub = {key: kwargs.pop(key) for key in HUB_OPTIONS if key in kwargs}
+        given = {name: kwargs.pop(name) for name in COMPONENT_CLASSES if name in kwargs}
+        precision = kwargs.pop("dtype", None) or kwargs.pop("torch_dtype", None)
+        folder = Path(pretrained_model_name_or_path)
+        if not folder.is_dir():
+            folder = Path(cls.download(str(pretrained_model_name_or_path), variant=kwargs.get("variant"), **hub))
+        index = cls._read_index(folder)
+        models = {}
+        for name, model_class in COMPONENT_CLASSES.items():
+            found = index.get(name, (None, None))[1]
+            if name in given or (found is None and name in cls._optional_components):
+                models[name] = given.get(name)
+                continue
+            if found != model_class.__name__:
+                raise ValueError(f"{folder}: {name} should be a {model_class.__name__}, model_index.json says {found}")
+            dtype = precision
+            if isinstance(precision, Mapping):
+                dtype = precision.get(name, precision.get("default"))
+            models[name] = model_class.from_pretrained(folder, subfolder=name, dtype=dtype, **kwargs)
+        pipeline = cls(**models)
+        pipeline.register_to_config(_name_or_path=str(pretrained_model_name_or_path))
+        return pipeline
+
+    @classmethod
+    def download(cls, pretrained_model_name: str, variant: str | None = None, **kwargs) -> str:
+        """Gets a Hub repository's models into the cache: configs and safetensors, no code, no pickles.
+
+        diffusers' own refuses components of classes outside diffusers.
+
+        Args:
+            pretrained_model_name: repository, such as "user/repo".
+            variant: of the weights' files, such as "fp16".
+            **kwargs: `revision`, `token`, `cache_dir`, `force_download`, `local_files_only`, `proxies`.
+
+        Returns:
+            The folder in the cache.
+
+        Raises:
+            OSError: there is no such repository or revision, or no way to reach it and nothing in the cache.
+        """
+        stem = f"diffusion_pytorch_model.{variant}" if variant else "diffusion_pytorch_model"
+        patterns = [f"*/{stem}.safetensors", f"*/{stem}-*.safetensors", "*/*.json", cls.config_name]
+        options = {key: kwargs[key] for key in HUB_OPTIONS if kwargs.get(key) is not None}
+        try:
+            return snapshot_download(pretrained_model_name, allow_patterns=patterns, **options)
+        except HFValidationError:
+            raise OSError(f"{pretrained_model_name!r} is neither a folder nor the name of a Hub repository") from None
+        except Exception as error:  # the Hub's client lets the errors of its HTTP library through
+            message = f"{pretrained_model_name!r} is no folder, and cannot be had from the Hub: {error}"
+            raise OSError(message) from error
+
+    @classmethod
+    def load_config(cls, *args, **kwargs):
+        """diffusers' own, without the file of code that a repository may name beside the pipeline's class."""
+        loaded = super().load_config(*args, **kwargs)
+        config = loaded[0] if isinstance(loaded, tuple) else loaded
+        if isinstance(config.get("_class_name"), list):
+            config["_class_name"] = config["_class_name"][-1]
+        return loaded
+
+    @classmethod
+    def _read_index(cls, folder: Path) -> dict[str, list]:
+        path = folder / cls.config_name
+        if not path.is_file():
+            raise OSError(f"{folder} is no pipeline folder: it has no {cls.config_name}")
+        try:
+            index = cls.load_config(folder)
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} cannot be read: {error}") from error
+        if index.get("_class_name") != cls.__name__:
+            raise ValueError(f"{path} describes a {index.get('_class_name')}, not a {cls.__name__}")
+        return {name: entry for name, entry in index.items() if isinstance(entry, list) and len(entry) == 2}
 
     @property
     def autoencoders(self) -> dict[str, ModelMixin]:

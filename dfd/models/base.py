@@ -20,22 +20,25 @@ class Model(ModelMixin, ConfigMixin):
 
         Args:
             pretrained_model_name_or_path: a folder or a hub repository.
-            **kwargs: diffusers' own, such as `subfolder` and `dtype`. Without `dtype` the weights become
-                float32, whatever the precision they are stored in.
+            **kwargs: diffusers' own, such as `subfolder`, `revision`, `variant` and `dtype`. Without `dtype` the
+                weights become float32, whatever the precision they are stored in.
 
         Raises:
+            OSError: there is no such model; the message names it. Weights are read from safetensors only.
             ValueError: the checkpoint lacks a key, has one too many, or one of another shape; the message
                 names the model, its folder and the keys.
         """
         name = pretrained_model_name_or_path
         where = "/".join(str(part) for part in (name, kwargs.get("subfolder")) if part)
         want_info = kwargs.pop("output_loading_info", False)
-        if kwargs.get("dtype") is None and kwargs.get("torch_dtype") is None:
-            kwargs["dtype"] = torch.float32  # else it depends on whether accelerate is installed
+        dtype = kwargs.pop("dtype", None) or kwargs.pop("torch_dtype", None) or torch.float32
+        kwargs["use_safetensors"] = True  # never a pickle
         try:
-            model, info = super().from_pretrained(name, output_loading_info=True, **kwargs)
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(f"cannot load {cls.__name__} from {where}: {error}") from error
+            # Converted below, by the model itself: it knows what must keep its precision.
+            model, info = super().from_pretrained(name, output_loading_info=True, dtype=torch.float32, **kwargs)
+        except (OSError, ValueError, RuntimeError) as error:
+            kind = OSError if isinstance(error, OSError) else ValueError
+            raise kind(f"cannot load {cls.__name__} from {where}: {error}") from error
         problems = [
             f"{kind.removesuffix('_keys')} {', '.join(sorted(map(str, info[kind])))}"
             for kind in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs")
@@ -47,4 +50,6 @@ class Model(ModelMixin, ConfigMixin):
         # differently, and a saved and loaded model would not give the same picture to the last bit.
         for tensor in (*model.parameters(), *model.buffers()):
             tensor.data = tensor.data.clone()
+        if dtype != torch.float32:
+            torch.nn.Module.to(model, dtype)
         return (model, info) if want_info else model

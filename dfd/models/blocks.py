@@ -8,10 +8,24 @@ import torch
 from torch import nn
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that keeps its precision when the model around it is converted.
+
+    A running variance may be beyond fp16 (1,000,000 was measured, fp16 ends at 65,504): it would become infinite.
+    """
+
+    def _apply(self, fn, recurse=True):
+        def keep_dtype(tensor: torch.Tensor) -> torch.Tensor:
+            converted = fn(tensor)
+            return converted if converted.dtype == tensor.dtype else tensor.to(converted.device)
+
+        return super()._apply(keep_dtype, recurse)
+
+
 def make_norm(kind: str, channels: int) -> nn.Module:
     """A normalisation layer: `batch` and `instance` as in the paper, `group` for small batches."""
     if kind == "batch":
-        return nn.BatchNorm2d(channels)
+        return BatchNorm(channels)
     if kind == "instance":
         return nn.InstanceNorm2d(channels, affine=True)
     if kind == "group":
