@@ -9,6 +9,19 @@ from dfd.components import COMPONENTS
 #: A figure: value (None where there is none), n, and a 95 % interval or a standard error where it has one.
 Figure = dict[str, float | int | None]
 
+#: How the columns are to be read.
+LEGEND = (
+    "`perceptual` is the distance of EfficientNet-Lite0 features from the true photo's (training minimises it too); "
+    "`identity` that of dlib's face descriptors, which training never sees (two photos of one person: below 0.6); "
+    "`one face` how often dlib finds exactly one face; `F1` how much of the drawing's lines, and how little else, is "
+    "found again in the picture; Fréchet and kernel distances compare all pictures with all photos. "
+    "Higher is better for SSIM, PSNR, one face, F1, precision and recall; lower for the distances (kernel "
+    "distances x 1000). In square brackets: 95 % interval. The distances of the true photos are those of two "
+    "halves of them: the floor; in round brackets stands what other rows have in the same way, one half's "
+    "pictures against the other half's photos. Obedience is measured against the drawing given; `F1 meant` "
+    "against the undamaged one."
+)
+
 #: The row of the true photos, which every other one is compared with.
 TRUE = "true photos"
 
@@ -29,11 +42,7 @@ def to_markdown(document: Mapping, headline: Sequence[str] = ()) -> str:
         f"{document['data']['faces']} faces, {document['date']}, "
         f"checkpoint {document['checkpoint']['sha256'][:12]}, "
         f"seed {seed}, {document['hardware']}.",
-        "Higher is better for SSIM, PSNR, one face, F1, precision and recall; lower for the distances (kernel "
-        "distances x 1000). In square brackets: 95 % interval. The distances of the true photos are those of two "
-        "halves of them: the floor; in round brackets stands what other rows have in the same way, one half's "
-        "pictures against the other half's photos. Obedience is measured against the drawing given; `F1 meant` "
-        "against the undamaged one.",
+        LEGEND,
         table("row", _MAIN, {name: groups["all"] for name, groups in rows.items()}),
         "## Obedience by component (F1)",
         table("row", _COMPONENTS, {name: groups["all"] for name, groups in rows.items()}),
@@ -90,7 +99,20 @@ def _realism(interval: bool) -> _Columns:
 
 _MAIN = [*_FIDELITY, *_IDENTITY, *_realism(True), *_OBEDIENCE]
 _COMPONENTS = [(name.replace("_", " "), f"f1/{name}", _number(3)) for name in ("all", *COMPONENTS)]
+_SUMMARY = [
+    ("n", "perceptual", _count),
+    *_FIDELITY,
+    *_IDENTITY,
+    ("Fréchet Lite0", "frechet/pooled", _number(1, 1, interval=True)),
+    ("F1", "f1/all", _number(3)),
+    ("F1 meant", "meant_f1/all", _number(3)),
+]
 _GROUPS = [("n", "perceptual", _count), *_FIDELITY, *_IDENTITY, *_realism(False), *_OBEDIENCE]
+
+
+def summary(corner: str, rows: Mapping[str, Mapping[str, Figure]]) -> str:
+    """The few columns that a model card shows of rows, or of the groups of one row."""
+    return table(corner, _SUMMARY, rows)
 
 
 def table(corner: str, columns: _Columns, rows: Mapping[str, Mapping[str, Figure]]) -> str:
