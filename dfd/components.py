@@ -69,6 +69,17 @@ class Layout:
 
     Raises:
         ValueError: an unknown part, or a window that is not three whole numbers inside the canvas.
+
+    Example:
+
+        >>> import torch
+        >>> from dfd import Layout
+        >>> layout = Layout({"mouth": (160, 300, 192)})
+        >>> crops = layout.crop(torch.zeros(2, 1, 512, 512))
+        >>> crops["mouth"].shape
+        torch.Size([2, 1, 192, 192])
+        >>> layout.merge(crops).shape
+        torch.Size([2, 1, 512, 512])
     """
 
     def __init__(self, windows: Mapping[str, Window | Sequence[int]] | None = None):

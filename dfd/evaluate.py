@@ -20,18 +20,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dfd.components import CANVAS
-from dfd.data.faces import FaceFolder
-from dfd.evaluation.damages import DAMAGES
-from dfd.evaluation.identity import check_available
-from dfd.evaluation.measure import Row, measure_rows
-from dfd.evaluation.methods import ours, pix2pix, retrieval, without_faces
-from dfd.evaluation.report import groups_of, summarise, to_json, to_markdown, write_atomically
-from dfd.models.unet import UNet
-from dfd.pipeline import DeepFaceDrawingPipeline
-
-#: The row that a visitor gets, and what the damaged drawings are made into pictures with.
-HEADLINE = "refinement 0.5"
+try:
+    from dfd.components import CANVAS
+    from dfd.data.faces import FaceFolder
+    from dfd.evaluation.damages import DAMAGES
+    from dfd.evaluation.identity import check_available
+    from dfd.evaluation.measure import Row, measure_rows
+    from dfd.evaluation.methods import ours, pix2pix, retrieval, without_faces
+    from dfd.evaluation.report import groups_of, summarise, to_json
+    from dfd.evaluation.tables import HEADLINE, to_markdown
+    from dfd.files import folder_hash, write_atomically
+    from dfd.models.unet import UNet
+    from dfd.pipeline import DeepFaceDrawingPipeline
+except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
+    sys.exit(f'error: {error}; the evaluation needs its extra packages: pip install ".[evaluation]"')
 
 #: Damages that the U-Net is compared on: those named in what must be shown.
 PIX2PIX_DAMAGES = ("displaced 8 px", "30 % erased")
@@ -69,16 +73,6 @@ def select_faces(faces: FaceFolder, split: str, limit: int | None) -> np.ndarray
     if len(indices) < 4:
         raise ValueError(f"the {split} split has {len(indices)} faces of {CANVAS} px to evaluate; four are needed")
     return indices
-
-
-def folder_hash(folder: Path) -> str:
-    """sha256 over the names and contents of all files under a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def hardware() -> str:

@@ -55,6 +55,14 @@ def read_sketch(image: ImageLike) -> torch.Tensor:
     Raises:
         ValueError: not an image, a file that is missing, unreadable or cut off, a side under 16 px, more than
             50 megapixels, values that are not finite or out of range, or a wrong number of channels.
+
+    Example:
+
+        >>> from dfd import read_sketch, sketch_to_pil
+        >>> sketch = read_sketch("drawing.png")
+        >>> sketch.shape, sketch.dtype, float(sketch.min())
+        (torch.Size([1, 512, 512]), torch.float32, 0.0)
+        >>> sketch_to_pil(sketch).save("clean.png")
     """
     if isinstance(image, str | PathLike):
         values = _from_file(Path(image))

@@ -1,7 +1,8 @@
 """The command line, end to end on a few drawn faces, without network, dlib and workers."""
 
 import json
-import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from dfd import evaluate
 from dfd.components import COMPONENTS
 from dfd.data.faces import FaceFolder
-from dfd.evaluate import folder_hash, main, select_faces
+from dfd.evaluate import main, select_faces
 from dfd.evaluation.damages import DAMAGES
 from dfd.models.unet import WIDTHS, UNet
 
@@ -129,11 +130,9 @@ def test_a_limit_spreads_over_the_split(face_folder, tmp_path):
     assert select_faces(faces, "test", 50).tolist() == list(range(9))
 
 
-def test_the_hash_sees_names_and_contents(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "x").write_text("1")
-    first = folder_hash(tmp_path / "a")
-    shutil.copytree(tmp_path / "a", tmp_path / "b")
-    assert folder_hash(tmp_path / "b") == first
-    (tmp_path / "b" / "x").rename(tmp_path / "b" / "y")
-    assert folder_hash(tmp_path / "b") != first
+def test_a_missing_extra_is_one_sentence():
+    blocked = "import runpy, sys; sys.modules['skimage'] = None; runpy.run_module('dfd.evaluate', run_name='__main__')"
+    result = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ") and 'pip install ".[evaluation]"' in result.stderr
+    assert "Traceback" not in result.stderr

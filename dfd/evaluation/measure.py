@@ -21,14 +21,12 @@ from dfd.evaluation.fidelity import PictureFeatures, psnr, ssim
 from dfd.evaluation.identity import describe
 from dfd.evaluation.methods import Method, true_photos
 from dfd.evaluation.obedience import agreement, component_masks
+from dfd.evaluation.tables import TRUE
 from dfd.lines import extract_lines
 from dfd.strokes import trace
 
 #: Faces whose pictures are made at once.
 BATCH = 8
-
-#: Name of the row that every other one is compared with.
-TRUE = "true photos"
 
 #: Figure -> N values or N x D vectors, one for each face in order.
 Measures = dict[str, np.ndarray]

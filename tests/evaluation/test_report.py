@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from dfd.evaluation.measure import TRUE
-from dfd.evaluation.report import groups_of, summarise, to_json, to_markdown, write_atomically
+from dfd.evaluation.report import groups_of, summarise, to_json
+from dfd.evaluation.tables import TRUE, to_markdown
 
 
 def made_up(shift: float, n: int = 120) -> dict[str, np.ndarray]:
@@ -92,10 +92,3 @@ def test_groups_come_from_the_labels(face_folder, tmp_path):
     assert groups["female"].tolist() == [True, False, False]  # the second of them is unsure
     assert groups["male"].tolist() == [False, False, True]
     assert groups["white"].tolist() == [True, False, True]
-
-
-def test_files_are_written_whole(tmp_path):
-    write_atomically(tmp_path / "new" / "table.md", "text")
-    write_atomically(tmp_path / "new" / "table.md", "other")
-    assert [p.name for p in (tmp_path / "new").iterdir()] == ["table.md"]
-    assert (tmp_path / "new" / "table.md").read_text() == "other"
