@@ -12,21 +12,21 @@ import json
 import shutil
 import sys
 import tempfile
+import tomllib
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard
 from huggingface_hub.errors import RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
-from packaging.requirements import Requirement
 from safetensors import safe_open
 
+from dfd import __version__
+from dfd.model_card import REPOSITORY
 from dfd.pipeline import COMPONENT_CLASSES, DeepFaceDrawingPipeline
 from dfd.remote_code import single_file
 
 ROOT = Path(__file__).parents[1]
-DISTRIBUTION = "deepfacedrawing"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 #: What a Space consists of, besides its card.
@@ -36,7 +36,7 @@ SPACE_FILES = ("app.py", "requirements.txt", "LICENSE", "CITATION.cff", "CHANGEL
 HUB_FILES = (".gitattributes",)
 
 
-def export_model(checkpoint: str | Path, output: str | Path) -> Path:
+def export_model(checkpoint: str | Path, output: str | Path, repo: str = REPOSITORY) -> Path:
     """Writes a model repository: weights, card, and the code for those who have not installed this package.
 
     Half-precision weights lie there under two names, since people ask for `variant="fp16"`; the Hub stores equal
@@ -45,6 +45,7 @@ def export_model(checkpoint: str | Path, output: str | Path) -> Path:
     Args:
         checkpoint: pipeline folder.
         output: folder to make.
+        repo: what the card calls the repository.
 
     Raises:
         OSError: `checkpoint` is no pipeline folder, a file of it is missing, or `output` is not empty.
@@ -54,10 +55,10 @@ def export_model(checkpoint: str | Path, output: str | Path) -> Path:
     DeepFaceDrawingPipeline.from_pretrained(checkpoint)  # what cannot be loaded here is not published
     index = json.loads((checkpoint / "model_index.json").read_text("utf-8"))
     index["_class_name"] = ["pipeline", DeepFaceDrawingPipeline.__name__]
-    release = _version()
-    (output / "pipeline.py").write_text(single_file("dfd.pipeline", release), "utf-8")
-    (output / "handler.py").write_text(single_file("dfd.handler", release), "utf-8")
-    (output / "requirements.txt").write_text(_requirements(), "utf-8")
+    (output / "pipeline.py").write_text(single_file("dfd.pipeline", __version__), "utf-8")
+    (output / "handler.py").write_text(single_file("dfd.handler", __version__), "utf-8")
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    (output / "requirements.txt").write_text("\n".join(needed) + "\n", "utf-8")
     for name, model_class in COMPONENT_CLASSES.items():
         if not (checkpoint / name).is_dir():
             continue
@@ -65,23 +66,23 @@ def export_model(checkpoint: str | Path, output: str | Path) -> Path:
         shutil.copytree(checkpoint / name, folder)
         module = model_class.__module__
         index[name] = [module, model_class.__name__]
-        (folder / f"{module}.py").write_text(single_file(module, release), "utf-8")
+        (folder / f"{module}.py").write_text(single_file(module, __version__), "utf-8")
         if _is_half(folder / WEIGHTS):
             shutil.copyfile(folder / WEIGHTS, folder / WEIGHTS.replace(".safetensors", ".fp16.safetensors"))
     (output / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", "utf-8")
-    for file in (checkpoint / "README.md", ROOT / "LICENSE"):
-        if file.is_file():
-            shutil.copyfile(file, output / file.name)
+    for file in (*checkpoint.glob("*.md"), ROOT / "LICENSE"):
+        (output / file.name).write_text(file.read_text("utf-8").replace(REPOSITORY, repo), "utf-8")
     return output
 
 
-def export_space(model: str, output: str | Path) -> Path:
+def export_space(model: str, output: str | Path, repo: str = REPOSITORY) -> Path:
     """Writes a Space: the app, this package, and the README as its card. The weights come from the model repository.
 
     Args:
         model: repository of the weights, such as "user/repo"; the card names it, so that it is fetched when the
             Space is built.
         output: folder to make.
+        repo: the Space's own name, for its card.
 
     Raises:
         OSError: `output` is not empty, or this is no checkout of the project.
@@ -96,6 +97,7 @@ def export_space(model: str, output: str | Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, target)
     card = RepoCard.load(ROOT / "README.md", ignore_metadata_errors=True)
+    card.data.thumbnail = card.data.thumbnail.replace(REPOSITORY, repo)
     card.data.models = card.data.preload_from_hub = [model]
     card.save(output / "README.md")
     return output
@@ -148,7 +150,7 @@ def push(
             return None
         operations = [CommitOperationAdd(path, folder / path) for path in new]
         operations += [CommitOperationDelete(path) for path in gone]
-        message = f"DeepFaceDrawing {_version()}"
+        message = f"DeepFaceDrawing {__version__}"
         return api.create_commit(
             repo, operations, commit_message=message, repo_type=repo_type, revision=revision
         ).commit_url
@@ -164,19 +166,6 @@ def _new_folder(path: str | Path) -> Path:
         raise OSError(f"{path} exists and is not empty: give another folder")
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "unreleased"
-
-
-def _requirements() -> str:
-    """What inference needs, as the package states it, without extras and without the page's Gradio."""
-    needed = [Requirement(line) for line in requires(DISTRIBUTION)]
-    return "".join(f"{need}\n" for need in needed if need.marker is None and need.name != "gradio")
 
 
 def _is_half(weights: Path) -> bool:
@@ -218,10 +207,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    repo = options.target if options.action == "push" else REPOSITORY
+
     def export(folder: str | Path) -> Path:
         if options.kind == "model":
-            return export_model(options.checkpoint, folder)
-        return export_space(options.model, folder)
+            return export_model(options.checkpoint, folder, repo)
+        return export_space(options.model, folder, repo)
 
     if options.action == "export":
         print(export(options.target))

@@ -232,3 +232,14 @@ def test_an_exported_folder_loads_like_any_other(run, checkpoint, drawing, warm,
     done = run("-c", INSTALLED.replace(REPO, str(tmp_path / "faces")) + KEEP, drawing, tmp_path / "face.npy")
     assert done.returncode == 0, done.stderr
     assert np.array_equal(np.load(tmp_path / "face.npy"), warm[1])
+
+
+def test_training_data_comes_from_the_hub_too(run, hub, face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", 2)
+    files = {file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*") if file.is_file()}
+    hub.commit("tester/portraits", files, kind="dataset")
+    script = "import sys; from dfd.data.faces import FaceFolder; print(len(FaceFolder(sys.argv[1], sys.argv[2])))"
+    done = run("-c", script, "tester/portraits", tmp_path / "cache")
+    assert done.stdout.strip() == "2", done.stderr
+    done = run("-c", script, "tester/nothing", tmp_path / "cache")
+    assert "tester/nothing is no folder here" in done.stderr

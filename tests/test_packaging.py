@@ -43,7 +43,7 @@ def test_the_space_has_the_gradio_that_requirements_ask_for(space):
 
 
 def test_the_space_names_the_model_but_does_not_wait_for_it(space):
-    """A build that preloads from a repository which does not exist fails; the weights come with the Space."""
+    """A build that preloads from a repository which does not exist fails: only a push, which knows it, adds that."""
     assert space["models"] == [REPOSITORY]
     assert "preload_from_hub" not in space
     address, _, picture = space["thumbnail"].partition("/resolve/main/")

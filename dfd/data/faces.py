@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from huggingface_hub import snapshot_download
 from PIL import Image
 from tqdm import tqdm
 
@@ -48,6 +49,16 @@ def _read_face(photo: Path, lines: Path | None) -> tuple[np.ndarray, np.ndarray,
     return rgb, np.packbits(bits, axis=1), np.round(ink * 255).astype(np.uint8)
 
 
+def _local(root: str | Path) -> Path:
+    """The folder itself, or the Hub's dataset of that name in the Hub's cache."""
+    if Path(root).is_dir() or str(root).count("/") != 1:
+        return Path(root)
+    try:
+        return Path(snapshot_download(str(root), repo_type="dataset"))
+    except Exception as error:  # the Hub's client lets the errors of its HTTP library through
+        raise ValueError(f"{root} is no folder here, and cannot be had from the Hub: {error}") from error
+
+
 #: Strokes are stored with every so many-th of their points, in 1/64 px.
 STROKE_STEP, STROKE_SCALE = 2, 64
 
@@ -63,7 +74,7 @@ class FaceFolder:
     """Photos and drawings of a face folder, decoded once into memory-mapped arrays.
 
     Args:
-        root: folder with `metadata.csv`.
+        root: folder with `metadata.csv`, or the name of such a dataset on the Hugging Face Hub ("user/faces").
         cache: folder for the arrays (about 1.1 MB a face); built on first use, kept for the next.
 
     Attributes:
@@ -76,7 +87,7 @@ class FaceFolder:
     """
 
     def __init__(self, root: str | Path, cache: str | Path = "runs/cache"):
-        root = Path(root)
+        root = _local(root)
         table = root / "metadata.csv"
         if not table.is_file():
             raise ValueError(f"{root} is no face folder: it has no metadata.csv")
