@@ -20,6 +20,15 @@ from dfd.manifold import Projection
 from dfd.pipeline import DeepFaceDrawingPipeline, Encoding
 from dfd.sketch import sketch_to_pil
 
+try:
+    from spaces import GPU  # on a Space with ZeroGPU: lends a GPU for the length of a call
+except ImportError:
+
+    def GPU(call):  # noqa: N802 - their name
+        """Leaves a call as it is."""
+        return call
+
+
 #: What is fainter than this share of a shadow's darkest lines is no line, but the blur of many samples.
 HAZE = 0.25
 
@@ -52,6 +61,7 @@ class Engine:
         self.shadows = Memory(64)  # 0.25 MB each
         self.samples = Memory(2000)  # 16 to 37 kB each
         self.lock = RLock()
+        self.face, self.shadow = GPU(self.face), GPU(self.shadow)
 
     def face(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Result:
         """The face of a drawing. Only another drawing is encoded anew.

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dfd.sketch import sketch_to_pil
+from dfd.ui import engine as engine_module
 from dfd.ui.engine import Engine, Memory, clear
 
 SETTINGS = {"manifold": "all", "refinement": 0.5, "num_neighbors": 4}
@@ -92,3 +93,19 @@ def test_memory_forgets_what_was_not_asked_for_longest():
         memory.recall(key, lambda key=key: key.upper())
     assert ("a" in memory, "b" in memory, "c" in memory) == (True, False, True)
     assert memory.recall("a", lambda: "anew") == "A"
+
+
+def test_on_zerogpu_the_networks_run_in_calls_that_are_lent_a_gpu(pipe, face, monkeypatch):
+    lent = []
+
+    def gpu(call):
+        def lending(*args):
+            lent.append(call.__name__)
+            return call(*args)
+
+        return lending
+
+    monkeypatch.setattr(engine_module, "GPU", gpu)
+    engine = Engine(pipe)
+    engine.shadow(engine.face(face(30), SETTINGS).projection)
+    assert lent == ["face", "shadow"]
