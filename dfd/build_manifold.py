@@ -76,9 +76,7 @@ def save_pipeline(pipeline: DeepFaceDrawingPipeline, output: Path) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(prog="python -m dfd.build_manifold", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="face folder with metadata.csv, or a dataset on the Hub"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="face folder with metadata.csv, or a Hub dataset")
     parser.add_argument("--autoencoders", type=Path, required=True, help="output folder of stage I")
     parser.add_argument("--synthesis", type=Path, required=True, help="output folder of stage II")
     parser.add_argument("--output", type=Path, required=True, help="pipeline folder to write")

@@ -139,9 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Runs the command line. Exits with a sentence, not a traceback, on what the user can put right."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m dfd.evaluate", description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="face folder with metadata.csv, or a dataset on the Hub"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="face folder with metadata.csv, or a Hub dataset")
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints"), help="pipeline folder (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("evaluation.json"), help="the table goes beside it as .md")
     parser.add_argument(

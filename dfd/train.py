@@ -19,9 +19,7 @@ from dfd.training.run import TrainingDiverged
 
 
 def _common(parser: argparse.ArgumentParser, defaults: dict) -> None:
-    parser.add_argument(
-        "--data", type=Path, required=True, help="face folder with metadata.csv, or a dataset on the Hub"
-    )
+    parser.add_argument("--data", type=Path, required=True, help="face folder with metadata.csv, or a Hub dataset")
     parser.add_argument("--output", type=Path, required=True, help="run folder; an interrupted run there is resumed")
     parser.add_argument("--cache", type=Path, help="folder for decoded images (about 1.1 MB a face)")
     parser.add_argument("--start-from", type=Path, help="pipeline folder whose weights to go on from")

@@ -24,7 +24,7 @@ try:
     from spaces import GPU  # on a Space with ZeroGPU: lends a GPU for the length of a call
 except ImportError:
 
-    def GPU(call):  # noqa: N802 - their name
+    def GPU(call):
         """Leaves a call as it is."""
         return call
 
