@@ -384,3 +384,25 @@ def test_components_that_do_not_belong_together_are_refused(pipe):
     other = build("tiny", latent_dim=2 * LATENT_DIM)["nose_autoencoder"]
     with pytest.raises(ValueError, match=r"different latent_dim do not.*'nose_autoencoder': 128"):
         DeepFaceDrawingPipeline(**{**pipe.components, "nose_autoencoder": other})
+
+
+def test_precision_can_be_chosen_by_component(checkpoint):
+    dtypes = {"image_synthesis": torch.bfloat16, "default": torch.float16}
+    loaded = DeepFaceDrawingPipeline.from_pretrained(checkpoint, dtype=dtypes)
+    assert (loaded.image_synthesis.dtype, loaded.feature_mapping.dtype) == (torch.bfloat16, torch.float16)
+
+
+def test_a_component_can_be_handed_in_or_left_out(pipe, checkpoint):
+    mouth = pipe.mouth_autoencoder
+    loaded = DeepFaceDrawingPipeline.from_pretrained(checkpoint, mouth_autoencoder=mouth, manifold=None)
+    assert loaded.mouth_autoencoder is mouth and loaded.manifold is None
+
+
+def test_shipped_weights_in_half_precision_give_the_same_face_and_shadow():
+    root = Path(__file__).parents[1]
+    drawing = root / "dfd/ui/examples/beard.png"
+    exact = DeepFaceDrawingPipeline.from_pretrained(root / "checkpoints")
+    half = DeepFaceDrawingPipeline.from_pretrained(root / "checkpoints", dtype=torch.float16)
+    for name in ("images", "shadow"):
+        pictures = [np.asarray(p(drawing, return_shadow=True)[name][0], dtype=int) for p in (exact, half)]
+        assert np.abs(pictures[0] - pictures[1]).max() <= 4, name

@@ -102,3 +102,13 @@ def test_saved_and_loaded_it_is_the_same_to_the_bit(tmp_path):
     assert not loaded.training
     crop = torch.rand(2, 1, 64, 64)
     assert torch.equal(loaded(crop), model.eval()(crop))
+
+
+def test_statistics_beyond_half_precision_survive_it():
+    model = ComponentAutoencoder(window_size=64, widths=(8,) * 5, decoder_widths=(8,) * 6, latent_dim=16).eval()
+    norms = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    norms[0].running_var.fill_(1e6)
+    model.half()
+    assert model.dtype == torch.float16
+    assert norms[0].running_var.max() == 1e6
+    assert model(torch.rand(1, 1, 64, 64).half()).isfinite().all()
