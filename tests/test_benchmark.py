@@ -34,7 +34,7 @@ def test_one_run_measures_every_step_of_both_sizes(checkpoint, face, small_paper
 def test_flops_are_those_of_the_design():
     """Design: FM and IS at most 30 GFLOP for a picture, encoders hardly anything."""
     counted = benchmark.count_flops(DeepFaceDrawingPipeline(**presets.build("compact")))
-    assert counted["FM"] + counted["IS"] < 60, "30 GFLOP of multiply-adds, each counted as two here"
+    assert counted["FM"] + counted["IS"] < 30
     assert counted["encode"] < 0.2 * counted["IS"]
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
 
+#: Beside the weights: file name -> sha256.
+CHECKSUMS = "checksums.json"
+
 
 class Model(ModelMixin, ConfigMixin):
-    """A diffusers model whose `from_pretrained` is strict.
+    """A diffusers model whose `from_pretrained` is strict, and notices damaged weights.
 
     diffusers itself only warns of a missing or an extra key, and leaves a missing parameter without storage,
     to fail later and elsewhere. diffusers also looks for the name `ModelMixin` in the module that defines a
@@ -25,11 +32,12 @@ class Model(ModelMixin, ConfigMixin):
 
         Raises:
             OSError: there is no such model; the message names it. Weights are read from safetensors only.
-            ValueError: the checkpoint lacks a key, has one too many, or one of another shape; the message
-                names the model, its folder and the keys.
+            ValueError: the checkpoint lacks a key, has one too many, or one of another shape, or is not what
+                `save_pretrained` wrote; the message names the model, its folder and the keys.
         """
         name = pretrained_model_name_or_path
         where = "/".join(str(part) for part in (name, kwargs.get("subfolder")) if part)
+        _check(Path(where))
         want_info = kwargs.pop("output_loading_info", False)
         dtype = kwargs.pop("dtype", None) or kwargs.pop("torch_dtype", None) or torch.float32
         kwargs["use_safetensors"] = True  # never a pickle
@@ -53,3 +61,32 @@ class Model(ModelMixin, ConfigMixin):
         if dtype != torch.float32:
             torch.nn.Module.to(model, dtype)
         return (model, info) if want_info else model
+
+    def save_pretrained(self, save_directory, *args, **kwargs):
+        """diffusers' own; also writes down what the weights are, for `from_pretrained` to compare."""
+        super().save_pretrained(save_directory, *args, **kwargs)
+        files = sorted(Path(save_directory).glob("*.safetensors"))
+        text = json.dumps({file.name: _sha256(file) for file in files}, indent=2) + "\n"
+        (Path(save_directory) / CHECKSUMS).write_text(text, "utf-8")
+
+
+def _check(folder: Path) -> None:
+    """Raises ValueError if weights in a folder are not those that were saved there."""
+    try:
+        expected = json.loads((folder / CHECKSUMS).read_text("utf-8"))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder / CHECKSUMS} cannot be read: {error}") from error
+    for name, checksum in expected.items():
+        file = folder / name
+        if file.is_file() and _sha256(file) != checksum:
+            raise ValueError(
+                f"{file} is damaged: its contents are not those that {CHECKSUMS} beside it tells. Get the file again; "
+                f"if you have put other weights there on purpose, delete {CHECKSUMS}"
+            )
+
+
+def _sha256(file: Path) -> str:
+    with open(file, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -45,5 +45,22 @@ def test_a_checkpoint_that_does_not_fit_is_refused(folder, damage, key):
     weights = load_file(folder / WEIGHTS)
     damage(weights)
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / "checksums.json").unlink()
     with pytest.raises(ValueError, match=f"AppearanceEncoder.*(?s:.*){key}"):
+        AppearanceEncoder.from_pretrained(folder)
+
+
+def test_one_changed_byte_is_noticed_and_the_message_says_what_to_do(folder):
+    content = bytearray((folder / WEIGHTS).read_bytes())
+    content[-3] ^= 1
+    (folder / WEIGHTS).write_bytes(content)
+    with pytest.raises(ValueError, match=f"appearance/{WEIGHTS} is damaged.*Get the file again"):
+        AppearanceEncoder.from_pretrained(folder.parent, subfolder="appearance")
+    AppearanceEncoder(4, hidden=8).save_pretrained(folder)
+    AppearanceEncoder.from_pretrained(folder)
+
+
+def test_a_damaged_list_of_checksums_is_named(folder):
+    (folder / "checksums.json").write_text("{")
+    with pytest.raises(ValueError, match=r"checksums\.json cannot be read"):
         AppearanceEncoder.from_pretrained(folder)
