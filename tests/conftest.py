@@ -1,4 +1,16 @@
-"""Fixtures shared by the tests: drawings, folders of faces, and a tiny pipeline with a bank of drawings."""
+"""Fixtures shared by the tests: drawings, folders of faces, a tiny pipeline with a bank, and servers."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +21,9 @@ from dfd.data.faces import FaceFolder
 from dfd.manifold import ComponentManifold
 from dfd.models.presets import build
 from dfd.pipeline import DeepFaceDrawingPipeline
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 300
 
 LATENT_DIM = 64
 BANK_SIZE = 24
@@ -90,3 +105,65 @@ def face_data(tmp_path_factory):
 def faces(face_data):
     """`FaceFolder` of four drawn faces, all of split `train`."""
     return FaceFolder(*face_data)
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory):
+    """`with serve(command, cwd=..., NAME="value") as url`: a server in a process of its own.
+
+    Its port is in the variables that Gradio and uvicorn read it from.
+    """
+
+    @contextmanager
+    def run(command: Sequence[str | Path], cwd: Path = ROOT, **environment: str) -> Iterator[str]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        url = f"http://127.0.0.1:{port}"
+        folder = tmp_path_factory.mktemp("server")
+        log = folder / "log.txt"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "GRADIO_SERVER_PORT": port,
+            "GRADIO_SERVER_NAME": "127.0.0.1",
+            "GRADIO_TEMP_DIR": str(folder / "gradio"),
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "UVICORN_PORT": port,
+            "HF_HUB_OFFLINE": "1",
+            **environment,
+        }
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                list(map(str, command)), cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not answers(url):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"{' '.join(map(str, command))} did not start:\n{log.read_text(errors='replace')}")
+                time.sleep(0.5)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(30)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def server(serve):
+    """Address of the running app, `python app.py` with the shipped checkpoint; an MCP server too, if it can be one."""
+    with serve([sys.executable, "app.py"], GRADIO_MCP_SERVER=str(bool(importlib.util.find_spec("mcp")))) as url:
+        yield url
+
+
+def answers(url: str) -> bool:
+    """Whether a server is there: any answer will do, also that there is no such page."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

@@ -10,6 +10,7 @@ from dfd.components import CANVAS
 from dfd.sketch import read_sketch, sketch_to_pil
 from dfd.ui import texts
 from dfd.ui.controls import ONE_BY_ONE, Translate, manifold_radio, refinement_slider
+from dfd.ui.endpoint import Drawing
 from dfd.ui.engine import Engine
 from dfd.ui.importing import KINDS, import_picture, ink_element, ink_picture
 from dfd.ui.pad import Pad
@@ -74,14 +75,14 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
         # As a layer of strokes, so that the eraser takes lines away.
         return {"background": PAPER, "layers": [ink_picture(lines_of(value, kind))], "composite": None}
 
-    def make_face(sketch: dict, manifold: str, refinement: float, kind: str) -> Image.Image:
-        """Turns a face sketch, or a picture of one, into a photo of a person who does not exist.
+    def sketch_to_face(sketch: dict, manifold: str, refinement: float, kind: str) -> Image.Image:
+        """Turns a sketch of a face into a photo, 512 x 512 px, of a person who does not exist.
 
         Args:
-            sketch: a Sketchpad's value; a plain drawing goes in as its `background` or as its only layer.
-            manifold: whose faces the drawing is matched with: "all", "female" or "male".
+            sketch: URL of a picture, also data:image/png;base64,...: a face drawn from the front, or a photo of one.
+            manifold: whose faces the sketch is matched with: "all", "female" or "male".
             refinement: from 0 (keep to the lines) to 1 (correct them to the most plausible face).
-            kind: what the background shows: a "drawing", a "photo", or "auto" to find out.
+            kind: what the picture shows: a "drawing", a "photo", or "auto" to find out.
         """
         ink = lines_of(sketch, kind)
         try:
@@ -95,13 +96,11 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
     sketch.clear(lambda: PAPER, None, sketch, api_visibility="private", show_progress="hidden")
     to_lines.click(turn_into_lines, [sketch, kind], sketch, api_visibility="private")
     onwards.click(go_on, [sketch, kind], [tabs, pad], api_visibility="private")
-    generate.click(
-        make_face,
-        [sketch, manifold, refinement, kind],
-        face,
-        api_name="generate",
-        **ONE_BY_ONE,
-    )
+    controls = [manifold, refinement, kind]
+    generate.click(sketch_to_face, [sketch, *controls], face, api_visibility="private", **ONE_BY_ONE)
+    # Nobody sees this input, so that only programs cause its event.
+    drawing = Drawing()
+    drawing.apply(sketch_to_face, [drawing, *controls], face, api_name="generate", **ONE_BY_ONE)
 
 
 def read_pad(value: dict | None, kind: str = "auto") -> torch.Tensor:

@@ -62,6 +62,17 @@ def test_a_background_is_read_like_strokes(client, generate):
         assert file.read() == generate()
 
 
+def test_a_plain_file_is_a_drawing(client, generate):
+    result = client.predict(sketch=handle_file(str(EXAMPLES[0])), api_name="/generate")
+    with open(result, "rb") as file:
+        assert file.read() == generate()
+
+
+def test_a_program_must_hand_over_a_drawing(client):
+    sketch = client.view_api(return_format="dict")["named_endpoints"]["/generate"]["parameters"][0]
+    assert (sketch["parameter_name"], sketch["parameter_has_default"]) == ("sketch", False)
+
+
 def test_an_empty_pad_gets_a_message(client, generate, picture):
     with pytest.raises(AppError, match="canvas is empty"):
         generate(path=None)
@@ -79,7 +90,7 @@ def test_a_tiny_picture_gets_a_message(generate, picture):
 def test_a_file_that_is_no_picture_gets_a_message(generate, tmp_path):
     path = tmp_path / "notes.png"
     path.write_text("not a picture")
-    with pytest.raises(AppError, match="cannot identify image file"):
+    with pytest.raises(AppError, match="cannot be read: it is no picture"):
         generate(path=path)
 
 

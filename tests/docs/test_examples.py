@@ -1,0 +1,162 @@
+"""Every file of `docs/examples`, run as its first lines say.
+
+Those that load weights find tiny ones, in a folder of their own; those that call the studio call the real one.
+"""
+
+import base64
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
+
+#: Folders with npm's packages: one named by hand, .ci/run's, and where `npm install` puts them.
+NODE_MODULES = (os.environ.get("DFD_NODE_MODULES"), ROOT / ".venv/node/node_modules", ROOT / "node_modules")
+
+
+@pytest.fixture(scope="module")
+def drawing(face, tmp_path_factory):
+    path = tmp_path_factory.mktemp("drawing") / "drawing.png"
+    face(1).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(checkpoint, tmp_path_factory):
+    """A working folder whose `checkpoints` are tiny."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "checkpoints").symlink_to(checkpoint, target_is_directory=True)
+    return folder
+
+
+def run(*command, cwd=ROOT) -> str:
+    """Runs a command to its end; returns what it said."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRADIO_ANALYTICS_ENABLED": "False"}
+    done = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=300, check=False, cwd=cwd, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def pixels(image) -> np.ndarray:
+    return np.asarray(image if isinstance(image, Image.Image) else Image.open(image), int)
+
+
+def assert_same(picture, expected):
+    """The same picture, but for rounding in another process."""
+    picture, expected = pixels(picture), pixels(expected)
+    assert picture.shape == expected.shape
+    assert expected.std() > 5, "a flat picture proves nothing"
+    assert np.abs(picture - expected).max() <= 2
+
+
+def test_every_example_is_tested_here():
+    tests = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert {path.name.replace(".", "_") for path in EXAMPLES.glob("*.*")} <= tests
+
+
+def test_script_py(pipe, drawing, folder):
+    run(sys.executable, EXAMPLES / "script.py", drawing, "faces.png", cwd=folder)
+    row = pixels(folder / "faces.png")
+    assert row.shape == (512, 1536, 3)
+    for i, refinement in enumerate((0, 0.5, 1)):
+        assert_same(
+            Image.fromarray(row[:, 512 * i : 512 * (i + 1)].astype("uint8")), pipe(drawing, "all", refinement).images[0]
+        )
+
+
+def test_fastapi_app_py(serve, pipe, drawing, folder):
+    with serve([sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLES, "fastapi_app:app"], cwd=folder) as url:
+
+        def post(sketch, **query):
+            return httpx.post(f"{url}/face", files={"sketch": sketch} if sketch else None, params=query, timeout=120)
+
+        answer = post(drawing.read_bytes(), refinement=0.9)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+        (folder / "face.png").write_bytes(answer.content)
+        assert_same(folder / "face.png", pipe(drawing, refinement=0.9).images[0])
+
+        blank = folder / "blank.png"
+        Image.new("L", (512, 512), 255).save(blank)
+        for sketch, words in ((b"no picture", "not a picture"), (blank.read_bytes(), "empty")):
+            refused = post(sketch)
+            assert refused.status_code == 400
+            assert words in refused.json()["detail"]
+        cut = post(drawing.read_bytes()[:500])
+        assert cut.status_code == 400 and "cannot read" in cut.json()["detail"]
+        for sketch, query, words in (
+            (b"x", {"refinement": 2}, "less than or equal to 1"),
+            (b"x", {"refinement": "nan"}, "less than or equal to 1"),
+            (b"x", {"manifold": "robot"}, "'all', 'female' or 'male'"),
+            (None, {}, "Field required"),
+        ):
+            refused = post(sketch, **query)
+            assert refused.status_code == 422
+            assert words in refused.json()["detail"][0]["msg"]
+
+
+def test_gradio_app_py(serve, pipe, drawing, folder):
+    with serve([sys.executable, EXAMPLES / "gradio_app.py"], cwd=folder) as url:
+        app = Client(url, verbose=False)
+        assert any('class="pad"' in str(part["props"].get("html_template")) for part in app.config["components"])
+        png = "data:image/png;base64," + base64.b64encode(drawing.read_bytes()).decode()
+        photo = app.predict({"png": png}, 0.9, api_name="/face")
+        assert_same(photo if isinstance(photo, str) else photo["path"], pipe(drawing, refinement=0.9).images[0])
+        blank = folder / "paper.png"
+        Image.new("L", (512, 512), 255).save(blank)
+        png = "data:image/png;base64," + base64.b64encode(blank.read_bytes()).decode()
+        with pytest.raises(AppError, match="empty"):
+            app.predict({"png": png}, 0.9, api_name="/face")
+
+
+@pytest.fixture(scope="module")
+def expected(server, drawing):
+    """What the studio makes of the drawing with the settings that the three clients ask for."""
+    studio = Client(server, verbose=False)
+    return studio.predict(sketch=handle_file(drawing), manifold="female", refinement=0.3, api_name="/generate")
+
+
+def test_client_py(server, drawing, expected, tmp_path):
+    run(sys.executable, EXAMPLES / "client.py", server, drawing, tmp_path / "face.png")
+    assert_same(tmp_path / "face.png", expected)
+
+
+def test_client_mjs(server, drawing, expected, tmp_path):
+    found = [Path(path) for path in NODE_MODULES if path and Path(path, "@gradio", "client").is_dir()]
+    if not found or not shutil.which("node"):
+        pytest.skip("needs node and, named by DFD_NODE_MODULES or in node_modules, @gradio/client")
+    # Node looks for packages beside the script and above it, and nowhere else.
+    (tmp_path / "node_modules").symlink_to(found[0].resolve(), target_is_directory=True)
+    shutil.copy(EXAMPLES / "client.mjs", tmp_path)
+    run("node", tmp_path / "client.mjs", server, drawing, tmp_path / "face.png")
+    assert_same(tmp_path / "face.png", expected)
+
+
+def test_mcp_client_py(server, drawing, expected, tmp_path):
+    pytest.importorskip("mcp", reason='needs the extra "mcp"')
+    said = run(sys.executable, EXAMPLES / "mcp_client.py", server, drawing, tmp_path / "face.png")
+    assert said.startswith("sketch_to_face: Turns a sketch of a face into a photo")
+    assert_same(tmp_path / "face.png", expected)
+
+
+def test_assistants_see_one_tool_that_takes_a_picture(server):
+    pytest.importorskip("mcp", reason='needs the extra "mcp"')
+    (tool,) = httpx.get(f"{server}/gradio_api/mcp/schema").json()
+    assert tool["name"] == "sketch_to_face"
+    schema = tool["inputSchema"]
+    assert schema["required"] == ["sketch"]
+    assert list(schema["properties"]) == ["sketch", "manifold", "refinement", "kind"]
+    assert all(described.get("description", "").endswith(".") for described in schema["properties"].values())
+    assert schema["properties"]["sketch"]["type"] == "string"
+    assert "/" + "tmp" not in str(schema), "no path of the server"
