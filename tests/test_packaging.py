@@ -58,8 +58,8 @@ def test_requirements_are_the_package_and_its_demo():
 
 def test_there_are_extras_for_each_use():
     extras = PROJECT["optional-dependencies"]
-    assert {"demo", "train", "evaluation", "dev"} <= set(extras)
-    assert "deepfacedrawing[demo,train]" in extras["dev"]
+    assert {"demo", "train", "evaluation", "mcp", "dev"} <= set(extras)
+    assert "deepfacedrawing[demo,mcp,train]" in extras["dev"]
     assert not any(Requirement(line).name == "gradio" for line in PROJECT["dependencies"])
 
 

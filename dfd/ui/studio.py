@@ -22,6 +22,9 @@ from dfd.ui.image_tab import image_tab
 #: Calls that may wait; the next one is told that the queue is full.
 QUEUE = 24
 
+#: Temporary files, which uploads and downloads pass through, are looked over so often, and deleted at this age.
+KEEP_SECONDS = (600, 1800)
+
 # System fonts only: the page must not ask other hosts for anything.
 SANS, MONO = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
 # The defaults' subdued texts and primary buttons have too little contrast.
@@ -87,7 +90,7 @@ def build_demo(pipeline: DeepFaceDrawingPipeline) -> gr.Blocks:
     def t(key: str) -> I18nData:
         return I18N(f"dfd_{key}")
 
-    with Studio(title="DeepFaceDrawing", analytics_enabled=False) as demo:
+    with Studio(title="DeepFaceDrawing", analytics_enabled=False, delete_cache=KEEP_SECONDS) as demo:
         gr.Markdown(t("intro"), elem_id="intro")
         with gr.Tabs(selected="draw") as tabs:
             with gr.Tab(t("draw"), id="draw"):
