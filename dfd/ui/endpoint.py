@@ -31,10 +31,12 @@ class Drawing(gr.ImageEditor):
     """
 
     data_model = DrawingData
-    is_template = True  # Gradio's word for: the page needs no script of its own for this class
 
     def __init__(self):
         super().__init__(type="pil", label="Drawing", visible=False)
+
+    def get_block_name(self) -> str:
+        return "api"  # as of gr.Api: a tab that is opened would mount an editor, although it is invisible
 
     def preprocess(self, payload: DrawingData | None) -> dict[str, Any] | None:
         try:
