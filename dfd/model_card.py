@@ -23,7 +23,7 @@ from dfd.files import folder_hash, write_atomically
 from dfd.manifold import GENDERS
 from dfd.pipeline import DeepFaceDrawingPipeline
 
-#: Where README.md's front matter says that the model and the Space are, on the Hub. Nothing is loaded from there.
+#: Stands for the model's and the Space's names on the Hub; `dfd.hub` puts the real ones in its place.
 REPOSITORY = "deepfacedrawing/deepfacedrawing"
 
 #: Section of the project's README that the card repeats.
@@ -82,6 +82,7 @@ def model_card(checkpoint: Path, evaluation: Mapping | None, training: Mapping, 
             eval_results=results,
         ),
         template_path=str(Path(__file__).with_name("model_card_template.md")),
+        repository=REPOSITORY,
         usage=code_block(readme, "python"),
         bibtex=code_block(readme, "bibtex"),
         data_text=section(readme, DATA_SECTION),

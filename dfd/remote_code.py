@@ -43,7 +43,7 @@ def _collect(module: str, parts: dict[str, str], owners: dict[str, str]) -> None
     source = Path(importlib.util.find_spec(module).origin).read_text("utf-8")
     lines = source.splitlines(keepends=True)
     for node in ast.parse(source).body:
-        if _docstring(node) or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+        if _docstring(node) or _for_checkers(node) or getattr(node, "module", None) == "__future__":
             _blank(lines, node)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == PACKAGE:
             if any(alias.asname for alias in node.names) or node.module == PACKAGE:
@@ -58,6 +58,10 @@ def _collect(module: str, parts: dict[str, str], owners: dict[str, str]) -> None
 
 def _docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _for_checkers(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def _blank(lines: list[str], node: ast.stmt) -> None:
