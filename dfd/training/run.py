@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 
 from dfd.components import Layout
 
@@ -94,8 +95,12 @@ class Run:
         return stored["step"]
 
     def due(self) -> bool:
-        """Whether `save_minutes` have passed since the last checkpoint."""
-        return time.monotonic() - self.saved_at > self.save_seconds
+        """Whether `save_minutes` have passed since the last checkpoint, by the main process's clock.
+
+        One clock for all: processes that disagree would wait for each other in different places, for ever.
+        """
+        due = torch.tensor([time.monotonic() - self.saved_at > self.save_seconds], device=self.accelerator.device)
+        return bool(broadcast(due))
 
     def save(self, step: int) -> None:
         """Writes the checkpoint beside the old one, then renames it: there is always a whole one."""

@@ -51,3 +51,20 @@ def test_stage_two(launch, tmp_path):
     )
     assert last_row(output).startswith("2,4,")
     ImageSynthesis.from_pretrained(output, subfolder="image_synthesis")
+
+
+def test_processes_save_at_the_same_step_though_their_clocks_differ(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from accelerate import Accelerator\n"
+        "from dfd.training.run import Run\n"
+        "accelerator = Accelerator(cpu=True)\n"
+        "run = Run(sys.argv[1], accelerator, {}, save_minutes=1)\n"
+        "run.saved_at -= 90 * accelerator.process_index  # only the second thinks that it is time\n"
+        "assert accelerator.num_processes == 2 and not run.due()\n"
+        "run.saved_at -= 90 * accelerator.is_main_process\n"
+        "assert run.due()\n"
+    )
+    done = subprocess.run([*LAUNCH, script, tmp_path / "run"], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
