@@ -1,4 +1,5 @@
 """A drawing becomes a photo: `encode`, `project`, `synthesize`, `shadow`, and the call that is these four.
+Several drawings become faces between them: `morph` and `mix`.
 
 Each step takes what the one before returned, so that an interactive program encodes a drawing once and then
 moves its sliders through the cheaper steps.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from huggingface_hub.errors import HFValidationError
 from PIL import Image
 
 from dfd.components import CANVAS, COMPONENTS, Layout
+from dfd.interpolation import check_mix, check_morph, mix_faces, morph_faces
 from dfd.manifold import (
     DEFAULT_REFINEMENT,
     SUBSETS,
@@ -77,7 +80,8 @@ class DeepFaceDrawingPipelineOutput(BaseOutput):
     Attributes:
         images: list of N PIL images (RGB, 512 x 512), or in [0, 1] float32 numpy N x 512 x 512 x 3 or float32
             tensor N x 3 x 512 x 512.
-        sketches: float32 tensor N x 1 x 512 x 512, ink in [0, 1]: the drawings as they were read.
+        sketches: float32 tensor N x 1 x 512 x 512, ink in [0, 1]: the drawings as they were read. None for faces
+            between drawings, from `morph` and `mix`.
         latents: component -> float32 tensor N x D, the codes that made the images.
         shadow: on request; list of N PIL images (L, black on white), or ink in [0, 1] as float32 numpy
             N x 512 x 512 x 1 or tensor N x 1 x 512 x 512.
@@ -85,7 +89,7 @@ class DeepFaceDrawingPipelineOutput(BaseOutput):
     """
 
     images: list[Image.Image] | np.ndarray | torch.Tensor
-    sketches: torch.Tensor
+    sketches: torch.Tensor | None
     latents: dict[str, torch.Tensor]
     shadow: list[Image.Image] | np.ndarray | torch.Tensor | None = None
     neighbors: dict[str, Neighbors] | None = None
@@ -308,6 +312,16 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             raise ValueError(f"this pipeline has no manifold to draw what is missing: {', '.join(lacking)}")
         return Projection(dict(encoding.latents), {}, None)
 
+    def embed(
+        self,
+        sketch: ImageLike | Sequence[ImageLike],
+        manifold: str = "all",
+        refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
+        num_neighbors: int = 10,
+    ) -> Projection:
+        """Faces in code form, as `morph` and `mix` take them: `encode` and `project` in one. See `__call__`."""
+        return self.project(self.encode(sketch), manifold, refinement, num_neighbors)
+
     @torch.no_grad()
     def synthesize(self, latents: Mapping[str, torch.Tensor], appearance=None) -> torch.Tensor:
         """Codes -> photos.
@@ -435,6 +449,111 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             return output
         return output.images, output.sketches, output.latents, output.shadow, output.neighbors
 
+    @torch.no_grad()
+    def morph(
+        self,
+        a: ImageLike | Projection,
+        b: ImageLike | Projection,
+        steps: int = 8,
+        positions: Sequence[float] | None = None,
+        interpolation: str = "spherical",
+        manifold: str = "all",
+        refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
+        num_neighbors: int = 10,
+        output_type: str = "pil",
+        batch_size: int = 1,
+    ) -> DeepFaceDrawingPipelineOutput:
+        """Faces on the way from one to the other, in shapes and colours.
+
+        Args:
+            a, b: a drawing each, or a face in code form (from `embed`, or one of `project`; N = 1).
+            steps: how many faces, evenly spaced, the first being `a` and the last `b`; at least 2.
+            positions: in place of steps, where the faces lie, from 0 (`a`) to 1 (`b`): `[0.3]` for a live slider.
+            interpolation: "spherical" keeps the faces between as distinct as the two; "linear" takes the straight
+                line, on which they are more ordinary.
+            manifold, refinement, num_neighbors: of drawings, see `__call__`; faces in code form have theirs.
+            output_type: "pil", "np" or "pt".
+            batch_size: faces synthesised at once. More than 1 is for accelerators: on a CPU it saves little, and
+                pixels may differ by one rounding.
+
+        Returns:
+            The faces and their latents; without sketches, shadow and neighbours.
+
+        Raises:
+            ValueError: an argument is out of range, or an image cannot be read or is empty.
+        """
+        self.check_inputs(manifold, refinement, num_neighbors, output_type, None)
+        if positions is None:
+            _check_whole("steps", steps, 2)
+            positions = [i / (steps - 1) for i in range(steps)]
+        check_morph(positions, interpolation)
+        _check_whole("batch_size", batch_size, 1)
+        first, second = self._faces([a, b], manifold, refinement, num_neighbors)
+        faces = morph_faces(first, second, positions, interpolation, self._statistics())
+        return self._blended(faces, output_type, batch_size)
+
+    @torch.no_grad()
+    def mix(
+        self,
+        faces: Mapping[str, ImageLike | Projection],
+        appearance_from: str = "remainder",
+        manifold: str = "all",
+        refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
+        num_neighbors: int = 10,
+        output_type: str = "pil",
+    ) -> DeepFaceDrawingPipelineOutput:
+        """One face whose components come from different ones.
+
+        Args:
+            faces: component -> a drawing, or a face in code form (N = 1). The rest comes from the remainder's
+                face, or from the first one given where the remainder has none.
+            appearance_from: the component whose face also gives colours and light, or "mean": that of all five.
+            manifold, refinement, num_neighbors: of drawings, see `__call__`; faces in code form have theirs.
+            output_type: "pil", "np" or "pt".
+
+        Returns:
+            The face and its latents; without sketches, shadow and neighbours.
+
+        Raises:
+            ValueError: no face, an unknown component, an argument out of range, or an image that cannot be read or
+                is empty.
+        """
+        self.check_inputs(manifold, refinement, num_neighbors, output_type, None)
+        check_mix(faces, appearance_from)
+        embedded = self._faces(faces.values(), manifold, refinement, num_neighbors)
+        return self._blended(mix_faces(dict(zip(faces, embedded, strict=True)), appearance_from), output_type)
+
+    def _faces(self, faces, *settings) -> list[Projection]:
+        """Drawings and faces in code form -> faces in code form; what comes more than once is encoded once."""
+        made = {}
+        for face in faces:
+            if id(face) not in made:
+                # Known by what it has: code from a repository defines its classes once in every file.
+                code = face if hasattr(face, "latents") else self.embed(face, *settings)
+                if len(code.latents["remainder"]) != 1:
+                    raise ValueError(f"one face is needed, got {len(code.latents['remainder'])} in one place")
+                made[id(face)] = code
+        return [made[id(face)] for face in faces]
+
+    def _statistics(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        """Component and "appearance" -> mean and standard deviation of the training samples' codes."""
+        model = self.feature_mapping
+        means, spreads = model.latent_mean.float(), model.latent_std.float()
+        found = {name: (means[i], spreads[i]) for i, name in enumerate(COMPONENTS)}
+        if self.manifold is not None and self.manifold.config.appearance_dim:
+            looks = self.manifold.appearance.float()
+            found["appearance"] = (looks.mean(0), looks.std(0, correction=0).clamp(min=1e-6))
+        return found
+
+    def _blended(self, faces: Projection, output_type: str, batch_size: int = 1) -> DeepFaceDrawingPipelineOutput:
+        looks = faces.appearance if self.image_synthesis.config.appearance_dim else None
+        pictures = []
+        for start in range(0, len(faces.latents["remainder"]), batch_size):
+            batch = slice(start, start + batch_size)
+            codes = {name: latents[batch] for name, latents in faces.latents.items()}
+            pictures.append(self.synthesize(codes, None if looks is None else looks[batch]))
+        return DeepFaceDrawingPipelineOutput(_output(torch.cat(pictures), output_type), None, faces.latents)
+
     def _appearance(self, appearance, count: int) -> torch.Tensor:
         """float32 N x A from A or N x A numbers."""
         dim = self.image_synthesis.config.appearance_dim
@@ -469,6 +588,11 @@ def drawn_components(layout: Layout, sketches: torch.Tensor) -> dict[str, torch.
     lost = ~torch.stack(list(drawn.values())).any(0) & (amounts.amax(0) >= MIN_INK)
     most = amounts.argmax(0)
     return {name: mask | (lost & (most == i)) for i, (name, mask) in enumerate(drawn.items())}
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def _output(images: torch.Tensor, output_type: str) -> list[Image.Image] | np.ndarray | torch.Tensor:

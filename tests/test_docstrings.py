@@ -27,6 +27,7 @@ def newcomer(tmp_path, monkeypatch, face):
     """The working folder holds the shipped weights and a drawing."""
     (tmp_path / "checkpoints").symlink_to(ROOT / "checkpoints")
     face().save(tmp_path / "drawing.png")
+    face(7).save(tmp_path / "another.png")
     monkeypatch.chdir(tmp_path)
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from dfd.ui.session import NOTICE, XMP, Session, read_session, write_session
+from dfd.provenance import NOTICE, XMP
+from dfd.ui.session import Session, read_session, write_session
 
 STATIC = Path(__file__).parent / "static"
 HTML, CSS, JS = ((STATIC / f"results.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
