@@ -196,6 +196,7 @@ class ComponentManifold(Model):
         subset: str = "all",
         refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
         k: int = 10,
+        givers: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> Projection:
         """Projects the codes of N drawings, and finds codes for what they lack.
 
@@ -209,6 +210,8 @@ class ComponentManifold(Model):
             subset: "male", "female" or "all".
             refinement: see `refinement_by_component`.
             k: how many neighbours, from 1 to the size of the subset.
+            givers: the samples that give each drawing what it lacks, as int64 N x k rows of the bank and their
+                float32 N x k weights; None for the nearest ones.
 
         Raises:
             ValueError: an argument is out of range, or a drawing has no component at all.
@@ -226,16 +229,17 @@ class ComponentManifold(Model):
             raise ValueError(f"drawing {int(having.argmin())} has no component drawn: there is nothing to go by")
 
         if int(having.min()) < len(COMPONENTS):
-            givers, shares = self._nearest_in_drawn(latents, drawn, subset, k)
+            rows = givers[0].cpu() if givers else self.nearest_in_drawn(latents, drawn, subset, k)
+            shares = givers[1].cpu() if givers else self.weights_in_drawn(latents, drawn, subset, rows)
         result, neighbors, shares_of_samples = {}, {}, torch.zeros(count, self.config.num_samples)
         for name in COMPONENTS:
             near = self.neighbors(name, latents[name], subset, k)
             code = torch.lerp(latents[name], self._mean(name, near.indices, near.weights), strength[name])
             missing = ~drawn[name][:, None]
             if missing.any():
-                found = torch.where(missing, self._mean(name, givers, shares), latents[name])
+                found = torch.where(missing, self._mean(name, rows, shares), latents[name])
                 code = torch.where(missing, found, code)
-                indices = torch.where(missing, givers, near.indices)
+                indices = torch.where(missing, rows, near.indices)
                 near = self._neighbors(name, found, indices, torch.where(missing, shares, near.weights))
             shares_of_samples.scatter_add_(1, near.indices, near.positive_weights * drawn[name][:, None])
             result[name] = code.to(device)
@@ -259,23 +263,41 @@ class ComponentManifold(Model):
         vivid = torch.minimum(usual, shares.square().sum(1).rsqrt()).clamp(min=1)
         return centre + spread * vivid[:, None] * mean
 
-    def _nearest_in_drawn(self, latents, drawn, subset: str, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows and positive weights, N x k each, of the samples nearest in the drawn components together.
+    def nearest_in_drawn(
+        self, latents: Mapping[str, torch.Tensor], drawn: Mapping[str, torch.Tensor], subset: str, k: int
+    ) -> torch.Tensor:
+        """Rows, int64 N x k, of the samples nearest in the drawn components together, nearest first.
 
         Distances count in units of each component's own spread, so that no component outvotes the others.
+        Arguments on the CPU, as of `project`.
         """
-        votes, parts = 0, []
+        votes = 0
         for name in COMPONENTS:
             index = self._index(name, subset)
-            # A component that is not drawn is zero in drawing and samples alike: it has no say.
+            # A component that is not drawn has no say.
             scale = drawn[name].float()[:, None] / index.spread
             distance = torch.cdist(latents[name], index.codes, compute_mode="donot_use_mm_for_euclid_dist")
             votes = votes + (distance * scale).square()
-            parts.append((latents[name] * scale, index.codes, scale))
-        found = votes.topk(k, largest=False).indices
-        drawing = torch.cat([latent for latent, _, _ in parts], dim=-1)
-        samples = torch.cat([codes[found] * scale[:, None] for _, codes, scale in parts], dim=-1)
-        return index.rows[found], _positive(locally_linear_weights(drawing, samples))
+        return index.rows[votes.topk(k, largest=False).indices]
+
+    def weights_in_drawn(
+        self,
+        latents: Mapping[str, torch.Tensor],
+        drawn: Mapping[str, torch.Tensor],
+        subset: str,
+        rows: torch.Tensor,
+    ) -> torch.Tensor:
+        """Positive weights, float32 N x k, of samples that together come near to what is drawn; they sum to 1."""
+        drawing, samples = [], []
+        for name in COMPONENTS:
+            scale = drawn[name].float()[:, None] / self.spread(name, subset)
+            drawing.append(latents[name] * scale)
+            samples.append(self._index(name, "all").codes[rows] * scale[:, None])
+        return _positive(locally_linear_weights(torch.cat(drawing, dim=-1), torch.cat(samples, dim=-1)))
+
+    def spread(self, component: str, subset: str = "all") -> float:
+        """Root mean square distance of a subset's codes from their mean; 1 if they are all the same."""
+        return self._index(component, subset).spread
 
     def _index(self, component: str, subset: str) -> _Index:
         """The search structure of one component and subset, built when first asked for."""

@@ -21,7 +21,10 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError
 from PIL import Image
 
+from dfd.appearance import appearance_of, palette, random_appearance
+from dfd.completion import alternatives, with_both_eyes
 from dfd.components import CANVAS, COMPONENTS, Layout
+from dfd.inspection import Inspection, inspect
 from dfd.interpolation import check_mix, check_morph, mix_faces, morph_faces
 from dfd.manifold import (
     DEFAULT_REFINEMENT,
@@ -65,7 +68,8 @@ class Encoding:
     Attributes:
         sketches: float32 N x 1 x 512 x 512, ink in [0, 1].
         latents: component -> float32 N x D, the raw codes.
-        drawn: component -> bool N, whether the drawing has that component.
+        drawn: component -> bool N, whether the drawing has that component; of a single eye it has both, since the
+            other is its mirror image.
     """
 
     sketches: torch.Tensor
@@ -153,6 +157,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             dims = {name: model.config[key] for name, model in models.items() if model.config.get(key)}
             if len(set(dims.values())) > 1:
                 raise ValueError(f"components with different {key} do not belong together: {dims}")
+        self._palette = None
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, **kwargs) -> DeepFaceDrawingPipeline:
@@ -275,9 +280,10 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             which = f"drawing {int(blank.nonzero()[0])}" if len(sketches) > 1 else "the drawing"
             raise ValueError(f"{which} is empty: draw something first")
         sketches = sketches.to(self.device)
+        crops, drawn = with_both_eyes(self.layout, sketches, drawn)
         latents = {
             name: self.autoencoders[name].encode(crop.to(self.autoencoders[name].dtype)).float()
-            for name, crop in self.layout.crop(sketches).items()
+            for name, crop in crops.items()
         }
         return Encoding(sketches, latents, {name: mask.to(self.device) for name, mask in drawn.items()})
 
@@ -288,23 +294,29 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         manifold: str = "all",
         refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
         num_neighbors: int = 10,
+        num_alternatives: int = 1,
     ) -> Projection:
         """Refines the codes of drawings on the manifold and completes what was not drawn.
 
         Args:
             encoding: from `encode`.
-            manifold, refinement, num_neighbors: see `__call__`.
+            manifold, refinement, num_neighbors, num_alternatives: see `__call__`.
 
         Returns:
-            `dfd.manifold.Projection`: latents, neighbors by component, appearance. Without a manifold
-            neighbors are empty and appearance is None.
+            `dfd.manifold.Projection`: latents, neighbors by component, appearance; of each drawing as many as there
+            are alternatives, one after the other. Without a manifold neighbors are empty and appearance is None.
 
         Raises:
             ValueError: an argument is out of range, or the pipeline has no manifold and needs one.
         """
         strengths = refinement_by_component(refinement)
         if self.manifold is not None:
-            return self.manifold.project(encoding.latents, encoding.drawn, manifold, strengths, num_neighbors)
+            latents, drawn, givers = alternatives(
+                self.manifold, encoding.latents, encoding.drawn, manifold, num_neighbors, num_alternatives
+            )
+            return self.manifold.project(latents, drawn, manifold, strengths, num_neighbors, givers)
+        if num_alternatives != 1:
+            raise ValueError(f"this pipeline has no manifold: num_alternatives must be 1, got {num_alternatives!r}")
         if any(strengths.values()):
             raise ValueError(f"this pipeline has no manifold: refinement must be 0, got {refinement!r}")
         lacking = [name for name, drawn in encoding.drawn.items() if not drawn.all()]
@@ -383,6 +395,72 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         # Hard borders: the remainder is blank inside the windows, so softened ones would show as white bands.
         return self.layout.merge(maps, seam=0)
 
+    @torch.no_grad()
+    def inspect(
+        self,
+        encoding: Encoding,
+        component: str | None = None,
+        steps: int = 5,
+        manifold: str = "all",
+        num_neighbors: int = 10,
+    ) -> dict[str, Inspection]:
+        """What the networks see in one drawing, and how refinement changes it, component by component.
+
+        Args:
+            encoding: from `encode`, of one drawing.
+            component: one of `COMPONENTS`, or None for all.
+            steps: how many refinements from 0 to 1, both included; at least 2.
+            manifold, num_neighbors: see `__call__`.
+
+        Returns:
+            component -> `dfd.inspection.Inspection`: the drawn crop and its decoded codes as PIL images.
+
+        Raises:
+            ValueError: an argument is out of range, several drawings, or the pipeline has no manifold.
+        """
+        return inspect(self, encoding, component, steps, manifold, num_neighbors)
+
+    def palette(self) -> torch.Tensor:
+        """Twenty appearances to choose from, float32 20 x A, sorted by the skin's lightness; see `dfd.appearance`.
+
+        Each is a sample's of the manifold; found when first asked for, in half a second.
+
+        Raises:
+            ValueError: the pipeline has no appearances.
+        """
+        if self._palette is None:
+            self._palette = palette(self._appearances(), self.appearance_encoder)
+        return self._palette
+
+    def appearance_of(self, photo: ImageLike) -> torch.Tensor:
+        """The appearance of a photo, float32 A, and nothing of its shape; see `dfd.appearance.appearance_of`.
+
+        Args:
+            photo: anything that `dfd.sketch.read_sketch` takes, in colour; the face should fill its middle square
+                as in portraits, since nobody looks for it.
+
+        Raises:
+            ValueError: the photo cannot be read, or the pipeline cannot make appearances.
+        """
+        if self.appearance_encoder is None:
+            raise ValueError("this pipeline has no appearance_encoder: it cannot take the appearance of a photo")
+        known = self.manifold is not None and self.manifold.config.appearance_dim
+        return appearance_of(photo, self.appearance_encoder, self.manifold.appearance if known else None)
+
+    def random_appearance(self, seed: int) -> torch.Tensor:
+        """The appearance of a random sample of the manifold, float32 A; the same seed gives the same one.
+
+        Raises:
+            ValueError: the seed is no whole number from 0 to 2^63 - 1, or the pipeline has no appearances.
+        """
+        return random_appearance(self._appearances(), seed)
+
+    def _appearances(self) -> torch.Tensor:
+        """float M x A: all that the manifold has."""
+        if self.manifold is None or not self.manifold.config.appearance_dim:
+            raise ValueError("this pipeline has no manifold with appearance codes to choose from")
+        return self.manifold.appearance
+
     def check_inputs(self, manifold, refinement, num_neighbors, output_type, appearance, need_manifold=False):
         """Raises ValueError, with what was given and what is accepted, before anything is computed."""
         if output_type not in OUTPUT_TYPES:
@@ -409,6 +487,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         return_neighbors: bool = False,
         appearance: torch.Tensor | np.ndarray | Sequence | None = None,
         return_dict: bool = True,
+        num_alternatives: int = 1,
     ) -> DeepFaceDrawingPipelineOutput | tuple:
         """Photos from drawings.
 
@@ -421,8 +500,12 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             num_neighbors: training samples that span the manifold around a drawing, from 1 to all there are.
             output_type: "pil", "np" or "pt", see `DeepFaceDrawingPipelineOutput`.
             return_shadow, return_neighbors: also return these.
-            appearance: code of colours and light, A or N x A numbers; None takes the neighbours' mean.
+            appearance: code of colours and light, A or N x A numbers, from `palette`, `appearance_of` or
+                `random_appearance`; None takes the neighbours' mean.
             return_dict: False returns the tuple (images, sketches, latents, shadow, neighbors).
+            num_alternatives: how many different completions of each unfinished drawing. The first is the one that a
+                single completion gives. Everything returned but the sketches has N x num_alternatives rows then, the
+                first drawing's alternatives first.
 
         Raises:
             ValueError: an argument is out of range, an image cannot be read, or a drawing is empty.
@@ -430,7 +513,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         need_manifold = return_shadow or return_neighbors
         self.check_inputs(manifold, refinement, num_neighbors, output_type, appearance, need_manifold)
         encoding = self.encode(sketch)
-        projection = self.project(encoding, manifold, refinement, num_neighbors)
+        projection = self.project(encoding, manifold, refinement, num_neighbors, num_alternatives)
         if appearance is None and self.image_synthesis.config.appearance_dim:
             appearance = projection.appearance
         images = _output(self.synthesize(projection.latents, appearance), output_type)

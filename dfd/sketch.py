@@ -64,18 +64,7 @@ def read_sketch(image: ImageLike) -> torch.Tensor:
         (torch.Size([1, 512, 512]), torch.float32, 0.0)
         >>> sketch_to_pil(sketch).save("clean.png")
     """
-    if isinstance(image, str | PathLike):
-        values = _from_file(Path(image))
-    elif isinstance(image, Image.Image):
-        values = _from_pil(image, "the image")
-    elif isinstance(image, np.ndarray | torch.Tensor):
-        values = _from_array(image)
-    else:
-        raise ValueError(
-            f"cannot read a sketch from {type(image).__name__}; "
-            "accepted are a path, a PIL image, a numpy array and a torch tensor"
-        )
-    ink = _ink(_fit(values))
+    ink = _ink(_fit(read_pixels(image)))
     sketch = torch.zeros(1, CANVAS, CANVAS)
     height, width = ink.shape
     top, left = (CANVAS - height) // 2, (CANVAS - width) // 2
@@ -100,6 +89,27 @@ def sketch_to_pil(sketch: torch.Tensor) -> Image.Image:
 
 # Reading: every kind of image becomes an H x W x C array of brightness, C in 1, 2, 3, 4, with its own dtype
 # kept (a scan of 50 megapixels is dear in float).
+
+
+def read_pixels(image: ImageLike) -> np.ndarray:
+    """The pixels of any image that `read_sketch` takes, checked as it says.
+
+    Returns:
+        H x W x C: grey, grey and alpha, RGB or RGBA, in the image's own dtype and scale, see `white_value`.
+
+    Raises:
+        ValueError: see `read_sketch`.
+    """
+    if isinstance(image, str | PathLike):
+        return _from_file(Path(image))
+    if isinstance(image, Image.Image):
+        return _from_pil(image, "the image")
+    if isinstance(image, np.ndarray | torch.Tensor):
+        return _from_array(image)
+    raise ValueError(
+        f"cannot read an image from {type(image).__name__}; "
+        "accepted are a path, a PIL image, a numpy array and a torch tensor"
+    )
 
 
 def _from_file(path: Path) -> np.ndarray:
@@ -194,12 +204,12 @@ def _fit(values: np.ndarray) -> np.ndarray:
     """H x W x C -> brightness, float32 c x h x w in [0, 1]; longer side 512, c 1 or 3, no alpha."""
     count = values.shape[-1]
     has_alpha = count in (2, 4)
-    white = _white(values)
+    white = white_value(values)
     # One channel at a time, for memory. Transparency waits until the picture is small: both steps are linear.
-    opaque = _brightness(values[..., -1], white) if has_alpha else None
+    opaque = brightness(values[..., -1], white) if has_alpha else None
     channels = []
     for c in range(count - has_alpha):
-        channel = _brightness(values[..., c], white)
+        channel = brightness(values[..., c], white)
         channels.append(_resize(channel * opaque if has_alpha else channel))
     drawn = np.stack(channels)
     if not has_alpha:
@@ -210,8 +220,8 @@ def _fit(values: np.ndarray) -> np.ndarray:
     return drawn if opaque.mean() < 0.5 and on_white.min() > WHITE else on_white
 
 
-def _white(values: np.ndarray) -> int:
-    """The value that means white."""
+def white_value(values: np.ndarray) -> int:
+    """The value that means white in what `read_pixels` returns."""
     if values.dtype.kind in "bf":
         return 1
     if values.dtype in (np.uint8, np.uint16):
@@ -219,10 +229,11 @@ def _white(values: np.ndarray) -> int:
     return _full_scale(values, (255, 65535))
 
 
-def _brightness(channel: np.ndarray, white: int) -> np.ndarray:
-    brightness = channel.astype(np.float32)  # a copy, changed in place: it may take 200 MB
-    brightness /= white
-    return brightness.clip(0, 1, out=brightness)
+def brightness(channel: np.ndarray, white: int) -> np.ndarray:
+    """One channel of what `read_pixels` returns, as float32 in [0, 1]."""
+    values = channel.astype(np.float32)  # a copy, changed in place: it may take 200 MB
+    values /= white
+    return values.clip(0, 1, out=values)
 
 
 def _resize(channel: np.ndarray) -> np.ndarray:

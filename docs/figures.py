@@ -1,11 +1,14 @@
-"""Draws the README's pictures with the shipped weights: `PYTHONPATH=. python docs/figures.py` rewrites them."""
+"""Draws the README's pictures with the shipped weights: `PYTHONPATH=. python docs/figures.py [name ...]`."""
 
+import sys
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from dfd import DeepFaceDrawingPipeline
-from dfd.components import PARTS
+from dfd.components import COMPONENTS, PARTS
+from dfd.sketch import read_sketch, sketch_to_pil
 from dfd.ui.draw_tab import EXAMPLES
 
 DOCS = Path(__file__).parent
@@ -13,7 +16,7 @@ SIDE = 256
 
 
 def grid(rows: list[list[Image.Image]], side: int = SIDE) -> Image.Image:
-    """Pictures side by side, each reduced to `side` px."""
+    """Pictures side by side, each reduced or enlarged to `side` px; rows may be shorter than the first."""
     sheet = Image.new("RGB", (side * len(rows[0]), side * len(rows)), "white")
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
@@ -22,20 +25,49 @@ def grid(rows: list[list[Image.Image]], side: int = SIDE) -> Image.Image:
     return sheet
 
 
-def examples_and_faces(pipe: DeepFaceDrawingPipeline) -> Image.Image:
+def example(name: str) -> Image.Image:
+    """One of the page's example drawings."""
+    return Image.open(next(path for path in EXAMPLES if path.stem == name))
+
+
+def faces(pipe: DeepFaceDrawingPipeline) -> Image.Image:
     """Each example drawing above its face."""
     drawings = [Image.open(path) for path in EXAMPLES]
-    faces = [pipe(drawing).images[0] for drawing in drawings]
+    made = [pipe(drawing).images[0] for drawing in drawings]
     half = (len(drawings) + 1) // 2
-    return grid([part for start in (0, half) for part in (drawings[start : start + half], faces[start : start + half])])
+    rows = [part for start in (0, half) for part in (drawings[start : start + half], made[start : start + half])]
+    return grid(rows)
 
 
-def morph_strip(pipe: DeepFaceDrawingPipeline) -> Image.Image:
+def appearance(pipe: DeepFaceDrawingPipeline) -> Image.Image:
+    """One drawing in the colours of each swatch, the drawing first."""
+    drawing = example("long_hair")
+    pictures = [drawing, *(pipe(drawing, appearance=code).images[0] for code in pipe.palette())]
+    return grid([pictures[start : start + 7] for start in (0, 7, 14)], 160)
+
+
+def completion(pipe: DeepFaceDrawingPipeline) -> Image.Image:
+    """Three unfinished drawings, each with four faces that it may become."""
+    drawings = [
+        _only(pipe, example("bob"), "left_eye", "remainder"),
+        _only(pipe, example("short_hair"), "left_eye", "right_eye"),
+        _only(pipe, example("long_hair"), "remainder"),
+    ]
+    return grid([[drawing, *pipe(drawing, num_alternatives=4).images] for drawing in drawings], 200)
+
+
+def inspect(pipe: DeepFaceDrawingPipeline) -> Image.Image:
+    """A row for each component: as drawn, then its code decoded while refinement goes from 0 to 1."""
+    seen = pipe.inspect(pipe.encode(example("older")))
+    return grid([[seen[name].crop, *seen[name].refined] for name in COMPONENTS], 160)
+
+
+def morph(pipe: DeepFaceDrawingPipeline) -> Image.Image:
     """Eight faces from one example to another."""
     return grid([pipe.morph(example("long_hair"), example("beard")).images])
 
 
-def mix_board(pipe: DeepFaceDrawingPipeline) -> Image.Image:
+def mix(pipe: DeepFaceDrawingPipeline) -> Image.Image:
     """Outline, hair and colours of the drawing on the left, eyes, nose and mouth of the drawing above."""
     drawings = [example(name) for name in ("long_hair", "beard", "bun_and_smile", "older")]
     codes = [pipe.embed(drawing) for drawing in drawings]
@@ -46,17 +78,23 @@ def mix_board(pipe: DeepFaceDrawingPipeline) -> Image.Image:
     return grid(rows, 200)
 
 
-def example(name: str) -> Image.Image:
-    """The page's example drawing of that name."""
-    return Image.open(next(path for path in EXAMPLES if path.stem == name))
+def _only(pipe: DeepFaceDrawingPipeline, drawing: Image.Image, *kept: str) -> Image.Image:
+    """What a drawing has in the windows of these components."""
+    keep = pipe.layout.remainder_mask.clone()
+    if "remainder" not in kept:
+        keep = torch.zeros_like(keep)
+    for name in set(kept) & set(PARTS):
+        keep[(..., *pipe.layout.windows[name].slices)] = 1
+    return sketch_to_pil(read_sketch(drawing) * keep)
 
 
-def main() -> None:
-    """Rewrites all of them."""
+def main(names: list[str]) -> None:
+    """Rewrites `docs/<name>.webp` for these names, or all."""
     pipe = DeepFaceDrawingPipeline.from_pretrained(DOCS.parent / "checkpoints")
-    for name, draw in {"faces": examples_and_faces, "morph": morph_strip, "mix": mix_board}.items():
-        draw(pipe).save(DOCS / f"{name}.webp", quality=88)
+    for draw in (faces, morph, mix, appearance, completion, inspect):
+        if not names or draw.__name__ in names:
+            draw(pipe).save(DOCS / f"{draw.__name__}.webp", quality=88, method=6)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
