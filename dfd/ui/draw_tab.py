@@ -45,6 +45,9 @@ FIRST = next(path for path in EXAMPLES if path.stem == "long_hair")
 #: Side in pixels of the faces that colours and suggestions are chosen by.
 SMALL = 128
 
+#: A gallery's index that marks nothing (of None, Gradio leaves marked what was clicked last).
+NOT_SELECTED = -1
+
 UNREADABLE = "This photo cannot be read. PNG, JPEG and WebP of at least 16 x 16 pixels can."
 
 EMPTY = "There is nothing on the paper yet. Draw something first."
@@ -178,7 +181,8 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         )
         if suggesting:  # last, since these are several faces
             others = [small(face) for face in engine.alternatives(drawing, session.settings)]
-            yield *[gr.skip()] * 5, gr.update(value=others, selected_index=None)
+            chosen = session.settings["alternative"] if others else NOT_SELECTED
+            yield *[gr.skip()] * 5, gr.update(value=others, selected_index=chosen)
 
     def draw(request: gr.Request, value, *rest):
         values, shown = rest[: len(settings)], rest[len(settings) :]
@@ -202,9 +206,14 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     # A colour or a suggestion is chosen; the face follows.
     first_settings = {"manifold": first.settings["manifold"], "refinement": first.settings["refinement"]}
 
-    def show_swatches():
+    def show_swatches(code: str):
         faces = engine.swatch_faces(Image.open(FIRST), first_settings)
-        return gr.update(value=[small(face) for face in faces], selected_index=None)
+        return gr.update(value=[small(face) for face in faces], selected_index=swatch_of(code))
+
+    def swatch_of(code: str) -> int:
+        """The swatch of an appearance, to be marked among the others."""
+        swatches = [code_text(swatch) for swatch in engine.pipeline.palette()]
+        return swatches.index(code) if code in swatches else NOT_SELECTED
 
     def pick_swatch(event: gr.SelectData) -> str:
         return code_text(engine.pipeline.palette()[event.index])
@@ -225,7 +234,10 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         *others, _ = given  # the suggestions are there already
         yield from draw(request, *others, False)
 
-    colours.expand(show_swatches, None, swatches, **_PRIVATE)
+    colours.expand(show_swatches, appearance, swatches, **_PRIVATE)
+    appearance.change(
+        lambda code: gr.update(selected_index=swatch_of(code)), appearance, swatches, queue=False, **_QUIET
+    )
     for chosen in (
         swatches.select(pick_swatch, None, appearance, queue=False, **_QUIET),
         automatic.click(lambda: "", None, appearance, queue=False, **_QUIET),
@@ -235,8 +247,6 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         chosen.success(draw, inputs, outputs, **making)
     suggestion = suggestions.select(pick_suggestion, None, alternative, queue=False, **_QUIET)
     suggestion.success(draw_suggestion, inputs, outputs, **making)
-    for other in (automatic.click, dice.click, from_photo.upload):
-        other(lambda: gr.update(selected_index=None), None, swatches, queue=False, **_QUIET)
 
     # A drawing is put on the pad, which tells of it like of a stroke: the face follows.
     def pick(event: gr.SelectData):
