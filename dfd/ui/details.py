@@ -1,4 +1,6 @@
-"""The panel "Who helped": the training drawings nearest to a drawing, and how much of it is found in the face."""
+"""What is behind a face: the training drawings nearest to its drawing, how much of that is found in the face, and what
+the networks see of each part.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from dfd.components import COMPONENTS
+from dfd.inspection import Inspection
 from dfd.lines import extract_lines
 from dfd.manifold import Projection
 from dfd.pipeline import DeepFaceDrawingPipeline
@@ -35,6 +38,9 @@ TEXTS = {
     "caption": "The known drawings that come nearest to yours, and how much each of them counts",
     "helper": "{component}, known drawing {number}: {percent} %",
     "agreement": "{percent} % of your lines are found again in the face",
+    "codes": "Each part as you drew it, as the networks read it, and on its way to the most plausible one",
+    "as_drawn": "{component}, as drawn",
+    "refined": "{component}, {percent} % refined",
     "nobody": "Draw something to see which known drawings come nearest to yours.",
 }
 
@@ -121,9 +127,40 @@ def helpers_html(
     return f'<div class="helpers">{"".join(parts)}</div>'
 
 
+def inspection_html(found: Mapping[str, Inspection], texts: Mapping[str, str] | None = None) -> str:
+    """What the networks see, as HTML like that of `helpers_html`: one row per component, refinement from left to right.
+
+    Args:
+        found: from `DeepFaceDrawingPipeline.inspect`.
+        texts: see `helpers_html`.
+    """
+    words = {**TEXTS, **(texts or {})}
+    rows = []
+    for name, seen in found.items():
+        cells = [_cell(seen.crop, words["as_drawn"].format(component=words[name]), "")]
+        for refinement, picture in zip(seen.refinements, seen.refined, strict=True):
+            percent = round(100 * refinement)
+            cells.append(
+                _cell(picture, words["refined"].format(component=words[name], percent=percent), f"{percent} %")
+            )
+        rows.append(f'<tr><th scope="row">{escape(words[name])}</th>{"".join(cells)}</tr>')
+    caption = f"<caption>{escape(words['codes'])}</caption>"
+    return f'<div class="helpers"><table>{caption}<tbody>{"".join(rows)}</tbody></table></div>'
+
+
 def _thumbnail(sketch: torch.Tensor) -> Image.Image:
-    picture = sketch_to_pil(sketch)
+    return _small(sketch_to_pil(sketch))
+
+
+def _small(picture: Image.Image) -> Image.Image:
     return picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.HAMMING)
+
+
+def _cell(picture: Image.Image, text: str, figure: str) -> str:
+    """A table cell: the picture's text says all; the figure below it is for the eye."""
+    source = data_url(_small(picture).quantize(16), optimize=True)  # half the bytes, and no difference at this size
+    image = f'<img src="{source}" width="{THUMBNAIL}" height="{THUMBNAIL}" alt="{escape(text)}">'
+    return f'<td>{image}<span aria-hidden="true">{figure}</span></td>'
 
 
 def _row(words: Mapping[str, str], name: str, people: Sequence[tuple[Image.Image, float]]) -> str:
@@ -131,10 +168,5 @@ def _row(words: Mapping[str, str], name: str, people: Sequence[tuple[Image.Image
     for number, (picture, weight) in enumerate(people, 1):
         percent = round(100 * weight)
         text = words["helper"].format(component=words[name], number=number, percent=percent)
-        source = data_url(picture.quantize(16), optimize=True)  # half the bytes, and no difference at this size
-        # The picture's text says all; the figure below it is for the eye.
-        cells.append(
-            f'<td><img src="{source}" width="{picture.width}" height="{picture.height}" '
-            f'alt="{escape(text)}"><span aria-hidden="true">{percent} %</span></td>'
-        )
+        cells.append(_cell(picture, text, f"{percent} %"))
     return f'<tr><th scope="row">{escape(words[name])}</th>{"".join(cells)}</tr>'

@@ -6,13 +6,16 @@ come faster than faces are made, only the latest is answered.
 
 from __future__ import annotations
 
+import json
 import random
+import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import torch
 from PIL import Image
 
 from dfd.components import COMPONENTS
@@ -22,6 +25,7 @@ from dfd.ui.engine import Engine, Result
 from dfd.ui.pad import Pad
 from dfd.ui.results import Results, problem, shot
 from dfd.ui.session import (
+    ALTERNATIVES,
     DEFAULT_SETTINGS,
     MAX_NEIGHBORS,
     Session,
@@ -37,6 +41,14 @@ EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.png"))
 
 #: The one that is on the pad at first.
 FIRST = next(path for path in EXAMPLES if path.stem == "long_hair")
+
+#: Side in pixels of the faces that colours and suggestions are chosen by.
+SMALL = 128
+
+#: A gallery's index that marks nothing (of None, Gradio leaves marked what was clicked last).
+NOT_SELECTED = -1
+
+UNREADABLE = "This photo cannot be read. PNG, JPEG and WebP of at least 16 x 16 pixels can."
 
 EMPTY = "There is nothing on the paper yet. Draw something first."
 
@@ -97,22 +109,42 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
                 buttons=[],
             )
     with gr.Row(elem_classes="panels"):
-        with gr.Accordion(t("compare"), open=False, elem_id="compare") as compare:
-            slider = gr.ImageSlider(
-                show_label=False,
-                interactive=False,
-                type="pil",
-                format="jpeg",
-                buttons=[],
-                elem_id="slider",
-            )
+        with gr.Accordion(t("colours"), open=False, elem_id="colours") as colours:
+            gr.Markdown(t("colours_info"), elem_classes="caption")
+            with gr.Row(elem_classes="actions"):
+                automatic = gr.Button(t("colours_auto"), elem_id="colours_auto", min_width=100)
+                types = [".png", ".jpg", ".jpeg", ".webp"]
+                from_photo = gr.UploadButton(
+                    t("colours_photo"), file_types=types, elem_id="colours_photo", min_width=100
+                )
+                dice = gr.Button(t("colours_random"), elem_id="colours_random", min_width=100)
+            swatches = _faces("swatches", 10)
+        with gr.Accordion(t("suggestions"), open=False, elem_id="suggestions") as suggested:
+            gr.Markdown(t("suggestions_info"), elem_classes="caption")
+            suggestions = _faces("suggested", ALTERNATIVES)
+    with gr.Row(elem_classes="panels"):
         with gr.Accordion(t("helpers"), open=False, elem_id="helpers") as helped:
             people = gr.HTML(elem_id="people")
-    # Whether these two are open: what nobody looks at is not computed.
-    comparing, helping = (gr.Checkbox(False, visible="hidden", elem_id=f"{n}_open") for n in ("compare", "helpers"))
+        with gr.Accordion(t("inspect"), open=False, elem_id="inspect") as inspected:
+            codes = gr.HTML(elem_id="codes")
+    with gr.Row(elem_classes="panels"), gr.Accordion(t("compare"), open=False, elem_id="compare") as compare:
+        slider = gr.ImageSlider(
+            show_label=False,
+            interactive=False,
+            type="pil",
+            format="jpeg",
+            buttons=[],
+            elem_id="slider",
+        )
+    panels = {"compare": compare, "helpers": helped, "inspect": inspected, "suggestions": suggested}
+    # Which of them are open: what nobody looks at is not computed.
+    are_open = {name: gr.Checkbox(False, visible="hidden", elem_id=f"{name}_open") for name in panels}
+    # What was chosen of colours and suggestions: a code as JSON, or nothing for automatic; a number from 0.
+    appearance = gr.Textbox("", visible="hidden", elem_id="appearance")
+    alternative = gr.Number(0, visible="hidden", precision=0, elem_id="alternative")
 
-    settings = [manifold, *parts, neighbors]
-    outputs = [results, pad, slider, people]
+    settings = [manifold, *parts, neighbors, appearance, alternative]
+    outputs = [results, pad, slider, people, codes, suggestions]
     making = {
         **_PRIVATE,
         **ONE_BY_ONE,
@@ -121,55 +153,109 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         "show_progress_on": results,
     }
 
-    def make(value: dict | None, chosen: dict, comparing: bool, helping: bool, accepted: str) -> Iterator[tuple]:
+    def make(value: dict | None, chosen: dict | None, shown: list[bool], accepted: str) -> Iterator[tuple]:
         """Updates of `outputs`: the face first, then what is shown around it."""
         started = time.perf_counter()
         drawing = None
         try:
             drawing = pad_image(value)
             if drawing is not None:
-                result = engine.face(drawing, chosen)
                 session = Session(value["strokes"], chosen)
+                result = engine.face(drawing, session.settings)
         except ValueError as error:  # what the visitor can mend
-            yield Results.show(problem(str(error))), gr.skip(), gr.skip(), gr.skip()
+            yield Results.show(problem(str(error))), *[gr.skip()] * 5
             return
         if drawing is None:
-            yield Results.show(problem("nothing_drawn")), Pad.show(""), gr.skip(), gr.skip()
+            yield Results.show(problem("nothing_drawn")), Pad.show(""), *[gr.skip()] * 4
             return
         seconds = time.perf_counter() - started
-        yield Results.show(shot(result.face, session, seconds)), gr.skip(), gr.skip(), gr.skip()
-        pair = (drawing.convert("RGB"), result.face) if comparing else gr.skip()
-        helpers = who_helped(engine, result, accepted) if helping else gr.skip()
-        yield gr.skip(), Pad.show(engine.shadow(result.projection)), pair, helpers
+        yield Results.show(shot(result.face, session, seconds)), *[gr.skip()] * 5
+        comparing, helping, inspecting, suggesting = shown
+        yield (
+            gr.skip(),
+            Pad.show(engine.shadow(result.projection)),
+            (drawing.convert("RGB"), result.face) if comparing else gr.skip(),
+            who_helped(engine, result, accepted) if helping else gr.skip(),
+            what_is_seen(engine, result, session.settings, accepted) if inspecting else gr.skip(),
+            gr.skip(),
+        )
+        if suggesting:  # last, since these are several faces
+            others = [small(face) for face in engine.alternatives(drawing, session.settings)]
+            chosen = session.settings["alternative"] if others else NOT_SELECTED
+            yield *[gr.skip()] * 5, gr.update(value=others, selected_index=chosen)
 
-    def draw(request: gr.Request, value, manifold, *rest):
-        *strengths, neighbors, comparing, helping = rest
-        chosen = settings_of(manifold, strengths, neighbors)
-        yield from make(value, chosen, comparing, helping, request.headers.get("accept-language", ""))
+    def draw(request: gr.Request, value, *rest):
+        values, shown = rest[: len(settings)], rest[len(settings) :]
+        yield from make(value, settings_of(*values), shown, request.headers.get("accept-language", ""))
 
-    def draw_all(request: gr.Request, value, manifold, refinement, neighbors, comparing, helping):
+    def draw_all(request: gr.Request, value, manifold, refinement, *rest):
         same = [refinement] * len(COMPONENTS)
-        for update in draw(request, value, manifold, *same, neighbors, comparing, helping):
+        for update in draw(request, value, manifold, *same, *rest):
             yield *update, *same
 
     changes = [pad.input, generate.click, manifold.input, neighbors.input, *(part.input for part in parts)]
-    inputs = [pad, *settings, comparing, helping]
+    inputs = [pad, *settings, *are_open.values()]
     gr.on(changes, draw, inputs, outputs, **making)
-    inputs_all = [pad, manifold, refinement, neighbors, comparing, helping]
+    inputs_all = [pad, manifold, refinement, neighbors, appearance, alternative, *are_open.values()]
     refinement.input(draw_all, inputs_all, [*outputs, *parts], **making)
-    for panel, is_open in ((compare, comparing), (helped, helping)):
+    for panel, is_open in zip(panels.values(), are_open.values(), strict=True):
         panel.expand(lambda: True, None, is_open, queue=False, **_QUIET).then(draw, inputs, outputs, **making)
         panel.collapse(lambda: False, None, is_open, queue=False, **_QUIET)
     live.input(lambda on: gr.update(live=on), live, pad, queue=False, **_QUIET)
 
+    # A colour or a suggestion is chosen; the face follows.
+    first_settings = {"manifold": first.settings["manifold"], "refinement": first.settings["refinement"]}
+
+    def show_swatches(code: str):
+        faces = engine.swatch_faces(Image.open(FIRST), first_settings)
+        return gr.update(value=[small(face) for face in faces], selected_index=swatch_of(code))
+
+    def swatch_of(code: str) -> int:
+        """The swatch of an appearance, to be marked among the others."""
+        swatches = [code_text(swatch) for swatch in engine.pipeline.palette()]
+        return swatches.index(code) if code in swatches else NOT_SELECTED
+
+    def pick_swatch(event: gr.SelectData) -> str:
+        return code_text(engine.pipeline.palette()[event.index])
+
+    def colours_of(path: str) -> str:
+        try:
+            return code_text(engine.pipeline.appearance_of(path))
+        except ValueError as error:
+            raise gr.Error(UNREADABLE, print_exception=False) from error
+
+    def random_code() -> str:
+        return code_text(engine.pipeline.random_appearance(secrets.randbits(32)))
+
+    def pick_suggestion(event: gr.SelectData) -> int:
+        return event.index
+
+    def draw_suggestion(request: gr.Request, *given):
+        *others, _ = given  # the suggestions are there already
+        yield from draw(request, *others, False)
+
+    colours.expand(show_swatches, appearance, swatches, **_PRIVATE)
+    appearance.change(
+        lambda code: gr.update(selected_index=swatch_of(code)), appearance, swatches, queue=False, **_QUIET
+    )
+    for chosen in (
+        swatches.select(pick_swatch, None, appearance, queue=False, **_QUIET),
+        automatic.click(lambda: "", None, appearance, queue=False, **_QUIET),
+        dice.click(random_code, None, appearance, queue=False, **_QUIET),
+        from_photo.upload(colours_of, from_photo, appearance, concurrency_limit=None, **_QUIET),
+    ):
+        chosen.success(draw, inputs, outputs, **making)
+    suggestion = suggestions.select(pick_suggestion, None, alternative, queue=False, **_QUIET)
+    suggestion.success(draw_suggestion, inputs, outputs, **making)
+
     # A drawing is put on the pad, which tells of it like of a stroke: the face follows.
     def pick(event: gr.SelectData):
-        return Pad.replace(example_session(EXAMPLES[event.index]).strokes)
+        return Pad.replace(example_session(EXAMPLES[event.index]).strokes), 0
 
     def surprise_me(value):
         drawn = value and value["strokes"]
         others = [s.strokes for s in map(example_session, EXAMPLES) if s.strokes != drawn]
-        return Pad.replace(random.choice(others))
+        return Pad.replace(random.choice(others)), 0
 
     def open_file(path: str):
         try:
@@ -177,21 +263,20 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    loaded = [pad, manifold, refinement, *parts, neighbors]
-    gallery.select(pick, None, pad, queue=False, **_QUIET)
-    surprise.click(surprise_me, pad, pad, queue=False, **_QUIET)
+    loaded = [pad, manifold, refinement, *parts, neighbors, appearance, alternative]
+    gallery.select(pick, None, [pad, alternative], queue=False, **_QUIET)
+    surprise.click(surprise_me, pad, [pad, alternative], queue=False, **_QUIET)
     # These may refuse; only errors of events in the queue reach the page with their words.
     results.select(opened, results, loaded, concurrency_limit=None, **_QUIET)
     opener.upload(open_file, opener, loaded, concurrency_limit=None, **_QUIET)
 
     def save(kind: str):
-        def deliver(value, manifold, *rest) -> dict[str, Any]:
-            *strengths, neighbors = rest
+        def deliver(value, *values) -> dict[str, Any]:
             try:
                 drawing = pad_image(value)
                 if drawing is None:
                     raise ValueError(EMPTY)
-                session = Session(value["strokes"], settings_of(manifold, strengths, neighbors))
+                session = Session(value["strokes"], settings_of(*values))
                 if kind == "save_session":
                     return Results.deliver("drawing.json", write_session(session), "application/json")
                 if kind == "save_sketch":
@@ -208,20 +293,42 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     return pad
 
 
-def settings_of(manifold: str, strengths: list[float], neighbors: float) -> dict[str, Any]:
-    """A `Session`'s settings from the controls' values."""
-    refinement = dict(zip(COMPONENTS, strengths, strict=True))
-    return {"manifold": manifold, "refinement": refinement, "num_neighbors": int(neighbors)}
+def settings_of(manifold: str, *values: Any) -> dict[str, Any]:
+    """A `Session`'s settings from the values of the controls, in their order."""
+    *strengths, neighbors, appearance, alternative = values
+    try:
+        code = json.loads(appearance) if appearance else None
+    except (ValueError, RecursionError):
+        code = appearance  # which the session refuses in words
+    return {
+        "manifold": manifold,
+        "refinement": dict(zip(COMPONENTS, strengths, strict=True)),
+        "num_neighbors": int(neighbors),
+        "appearance": code,
+        "alternative": int(alternative or 0),
+    }
 
 
 def opened(session: Session | None) -> list[Any]:
-    """Updates of pad, manifold, refinement, the parts' refinement and neighbours to a saved session."""
+    """Updates of pad, manifold, refinement, the parts' refinement, neighbours, colours and suggestion to a session."""
     if session is None:
-        return [gr.skip()] * (4 + len(COMPONENTS))
-    strengths = [session.settings["refinement"][name] for name in COMPONENTS]
+        return [gr.skip()] * (6 + len(COMPONENTS))
+    settings = session.settings
+    strengths = [settings["refinement"][name] for name in COMPONENTS]
     mean = round(sum(strengths) / len(strengths), 2)
-    drawing = Pad.replace(session.strokes)
-    return [drawing, session.settings["manifold"], mean, *strengths, session.settings["num_neighbors"]]
+    code = json.dumps(settings["appearance"]) if settings["appearance"] else ""
+    last = [settings["num_neighbors"], code, settings["alternative"]]
+    return [Pad.replace(session.strokes), settings["manifold"], mean, *strengths, *last]
+
+
+def code_text(code: torch.Tensor) -> str:
+    """An appearance code as JSON, short enough to travel with each request."""
+    return json.dumps([round(value, 4) for value in code.tolist()])
+
+
+def small(face: Image.Image) -> Image.Image:
+    """A face to choose by."""
+    return face.resize((SMALL, SMALL), Image.Resampling.HAMMING)
 
 
 def example_session(path: Path) -> Session:
@@ -234,3 +341,25 @@ def who_helped(engine: Engine, result: Result, accepted: str) -> str:
     found = details.helpers(engine.pipeline, result.projection)
     share = details.agreement(result.encoding.sketches[0], result.face)
     return details.helpers_html(found, share, texts.section("details")[texts.language(accepted)])
+
+
+def what_is_seen(engine: Engine, result: Result, settings: dict[str, Any], accepted: str) -> str:
+    """The panel "What the networks see" in one of the accepted languages."""
+    found = engine.inspect(result.encoding, settings)
+    return details.inspection_html(found, texts.section("details")[texts.language(accepted)])
+
+
+def _faces(elem_id: str, columns: int) -> gr.Gallery:
+    """Small faces to choose from."""
+    return gr.Gallery(
+        show_label=False,
+        container=False,
+        columns=columns,
+        height="auto",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        format="webp",
+        elem_id=elem_id,
+        elem_classes="faces",
+    )

@@ -16,9 +16,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from dfd.manifold import Projection
+from dfd.appearance import SWATCHES
+from dfd.inspection import Inspection
+from dfd.manifold import Neighbors, Projection
 from dfd.pipeline import DeepFaceDrawingPipeline, Encoding
 from dfd.sketch import sketch_to_pil
+from dfd.ui.session import ALTERNATIVES
 
 try:
     from spaces import GPU  # on a Space with ZeroGPU: lends a GPU for the length of a call
@@ -60,6 +63,7 @@ class Engine:
         self.encodings = Memory(64)  # 1 MB each
         self.shadows = Memory(64)  # 0.25 MB each
         self.samples = Memory(2000)  # 16 to 37 kB each
+        self.swatches = Memory(SWATCHES)  # 0.75 MB each
         self.lock = RLock()
         self.face, self.shadow = GPU(self.face), GPU(self.shadow)
 
@@ -68,18 +72,54 @@ class Engine:
 
         Args:
             drawing: "L", 512 x 512, black on white.
-            settings: `manifold`, `refinement` (number, or dict by component) and `num_neighbors`.
+            settings: `manifold`, `refinement` (number, or dict by component), `num_neighbors`, `appearance` (a code,
+                or None) and `alternative` (which completion, if the drawing is unfinished).
 
         Raises:
             ValueError: an empty drawing, or a setting out of range.
         """
         with self.lock:
-            key = hashlib.sha256(drawing.tobytes()).digest()
-            encoding = self.encodings.recall(key, lambda: self.pipeline.encode(drawing))
-            projection = self.pipeline.project(encoding, **settings)
-            picture = self.pipeline.synthesize(projection.latents, projection.appearance)[0]
+            encoding = self.encode(drawing)
+            settings = dict(settings)
+            appearance, alternative = settings.pop("appearance", None), settings.pop("alternative", 0)
+            count = ALTERNATIVES if alternative and is_unfinished(encoding) else 1
+            projection = self.pipeline.project(encoding, **settings, num_alternatives=count)
+            if count > 1:
+                projection = row_of(projection, alternative)
+            appearance = projection.appearance if appearance is None else appearance
+            picture = self.pipeline.synthesize(projection.latents, appearance)[0]
         pixels = (255 * picture).round().byte().permute(1, 2, 0).cpu().numpy()
         return Result(Image.fromarray(pixels), encoding, projection)
+
+    def encode(self, drawing: Image.Image) -> Encoding:
+        """`DeepFaceDrawingPipeline.encode`, remembering the last drawings."""
+        with self.lock:
+            key = hashlib.sha256(drawing.tobytes()).digest()
+            return self.encodings.recall(key, lambda: self.pipeline.encode(drawing))
+
+    def alternatives(self, drawing: Image.Image, settings: Mapping[str, Any]) -> list[Image.Image]:
+        """The faces that an unfinished drawing may become; none of a finished one. Arguments as of `face`."""
+        if not is_unfinished(self.encode(drawing)):
+            return []
+        return [self.face(drawing, {**settings, "alternative": i}).face for i in range(ALTERNATIVES)]
+
+    def swatch_faces(self, drawing: Image.Image, settings: Mapping[str, Any]) -> list[Image.Image]:
+        """One drawing in the colours of each swatch of the palette, always the drawing of the first call."""
+        codes = self.pipeline.palette()
+        faces = []
+        for i, code in enumerate(codes):
+            with self.lock:  # let go of after each, so that visitors who draw do not wait for all
+                faces.append(
+                    self.swatches.recall(i, lambda code=code: self.face(drawing, {**settings, "appearance": code}).face)
+                )
+        return faces
+
+    def inspect(self, encoding: Encoding, settings: Mapping[str, Any]) -> dict[str, Inspection]:
+        """`DeepFaceDrawingPipeline.inspect` with a page's settings."""
+        with self.lock:
+            return self.pipeline.inspect(
+                encoding, manifold=settings["manifold"], num_neighbors=settings["num_neighbors"]
+            )
 
     def shadow(self, projection: Projection) -> Image.Image:
         """The shadow to draw on: "L", 512 x 512, black on white. Only samples not met before are decoded."""
@@ -100,6 +140,21 @@ class Engine:
             for key, sketch in zip(new, (255 * sketches).round().byte().cpu(), strict=True):
                 found[key] = self.samples.recall(key, sketch.clone)
         return torch.stack([found[key] for key in keys]).float() / 255
+
+
+def is_unfinished(encoding: Encoding) -> bool:
+    """Whether one drawing lacks a component."""
+    return not all(mask.all() for mask in encoding.drawn.values())
+
+
+def row_of(projection: Projection, row: int) -> Projection:
+    """What belongs to one of several drawings or alternatives, as a batch of one."""
+    one = slice(row, row + 1)
+    return Projection(
+        {name: codes[one] for name, codes in projection.latents.items()},
+        {n: Neighbors(*(values[one] for values in vars(near).values())) for n, near in projection.neighbors.items()},
+        None if projection.appearance is None else projection.appearance[one],
+    )
 
 
 def clear(shadow: torch.Tensor) -> torch.Tensor:

@@ -53,7 +53,15 @@ DEFAULT_SETTINGS = {
     "manifold": "all",
     "refinement": dict.fromkeys(COMPONENTS, DEFAULT_REFINEMENT),
     "num_neighbors": 10,
+    "appearance": None,
+    "alternative": 0,
 }
+
+#: Completions of an unfinished drawing that a visitor may choose from.
+ALTERNATIVES = 4
+
+#: Longest appearance code, and its largest number: those of the shipped weights have 16, and stay below 8.
+MAX_APPEARANCE, MAX_COLOUR = 64, 100
 
 # The XMP packet's own place in a PNG.
 XMP_CHUNK = "XML:com.adobe.xmp"
@@ -78,7 +86,8 @@ class Session:
               most 512 x 512 px.
 
         settings: `manifold` ("all", "female" or "male"), `refinement` (component -> number in [0, 1]),
-            `num_neighbors` (1 to 50). What is left out takes its default.
+            `num_neighbors` (1 to 50), `appearance` (a code as a list of numbers, or None for the neighbours'),
+            `alternative` (0 to 3, which completion of an unfinished drawing). What is left out takes its default.
 
     Raises:
         ValueError: a wrong type, an unknown tool, a number out of range or not finite, too many strokes, points
@@ -284,7 +293,7 @@ def _checked_settings(settings: Any) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise ValueError("The settings in this file cannot be read.")
     settings = {**DEFAULT_SETTINGS, **settings}
-    manifold, given, count = (settings[key] for key in DEFAULT_SETTINGS)
+    manifold, given, count, appearance, alternative = (settings[key] for key in DEFAULT_SETTINGS)
     if not isinstance(manifold, str) or manifold not in SUBSETS:
         raise ValueError("The settings in this file name faces to follow that are not known here.")
     if type(count) is not int or not 1 <= count <= MAX_NEIGHBORS:
@@ -294,7 +303,20 @@ def _checked_settings(settings: Any) -> dict[str, Any]:
     refinement = {name: given.get(name, DEFAULT_REFINEMENT) for name in COMPONENTS}
     if not all(_is_number(value, 0, 1) for value in refinement.values()):
         raise ValueError("The refinement in this file is not made of numbers from 0 to 1.")
-    return {"manifold": manifold, "refinement": refinement, "num_neighbors": count}
+    if appearance is not None and not _is_appearance(appearance):
+        raise ValueError("The colours in this file cannot be read.")
+    if type(alternative) is not int or not 0 <= alternative < ALTERNATIVES:
+        raise ValueError("The settings in this file name a suggestion that is not known here.")
+    appearance = appearance and list(appearance)
+    return dict(zip(DEFAULT_SETTINGS, (manifold, refinement, count, appearance, alternative), strict=True))
+
+
+def _is_appearance(values: Any) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and 1 <= len(values) <= MAX_APPEARANCE
+        and all(_is_number(value, -MAX_COLOUR, MAX_COLOUR) for value in values)
+    )
 
 
 def _is_number(value: Any, low: float, high: float) -> bool:

@@ -325,3 +325,55 @@ def test_other_languages(visit, locale):
     assert visitor.page.inner_text("#generate") == words["generate"]
     assert visitor.page.evaluate("document.documentElement.dir") == ("rtl" if locale == "ar" else "ltr")
     visitor.keep(locale)
+
+
+def test_colours_and_suggestions_are_chosen_and_saved(visitor, visit, tmp_path):
+    page = visitor.page
+    half = visitor.after(lambda: visitor.example(next(i for i, p in enumerate(EXAMPLES) if p.stem == "half_finished")))
+    page.click("#inspect button")
+    page.wait_for_selector("#codes img")
+    assert page.locator("#codes img").count() == 5 * 6
+
+    page.click("#suggestions button")
+    page.wait_for_function("document.querySelectorAll('#suggested img').length === 4")
+    page.wait_for_timeout(1000)
+    other = visitor.after(lambda: page.locator("#suggested button.thumbnail-item").nth(2).click())
+    lower, upper = (np.abs(half - other)[rows].mean() for rows in (slice(280, 420), slice(0, 150)))
+    assert lower > 2 * upper and lower > 2, "another nose and mouth, under the same hair"
+
+    def marked(name):
+        items = page.locator(f"#{name} button.thumbnail-item").all()
+        return [i for i, item in enumerate(items) if "selected" in item.get_attribute("class")]
+
+    page.click("#colours button")
+    page.wait_for_function("document.querySelectorAll('#swatches img').length === 20")
+    cheek = (slice(300, 340), slice(180, 330))
+    skins = []
+    for index in (0, 19):
+        face = visitor.after(lambda index=index: page.locator("#swatches button.thumbnail-item").nth(index).click())
+        skins.append(face[cheek].mean())
+    assert marked("swatches") == [19] and marked("suggested") == [2]
+    assert skins[0] > skins[1] + 20
+    found = Axe().run(page).response["violations"]
+    serious = {v["id"]: [n["html"][:200] for n in v["nodes"]] for v in found if v["impact"] in ("serious", "critical")}
+    assert serious == {}
+    Image.new("RGB", (64, 64), "white").save(tmp_path / "photo.png")
+    with page.expect_file_chooser() as chooser:
+        page.click("#colours_photo")
+    light = visitor.after(lambda: chooser.value.set_files(tmp_path / "photo.png"))
+    assert light[cheek].mean() > skins[1] + 20
+    (tmp_path / "notes.png").write_text("no picture")
+    with page.expect_file_chooser() as chooser:
+        page.click("#colours_photo")
+    chooser.value.set_files(tmp_path / "notes.png")
+    page.get_by_text("This photo cannot be read").first.wait_for()
+    lucky = visitor.after(lambda: page.click("#colours_random"))
+    page.wait_for_function("!document.querySelector('#swatches .selected')")
+    visitor.keep("colours")
+
+    data, name = visitor.saved("save_session")
+    (tmp_path / name).write_bytes(data)
+    again = visit()
+    assert np.array_equal(again.after(lambda: again.open(tmp_path / name)), lucky), "colours and suggestion are kept"
+    automatic = visitor.after(lambda: page.click("#colours_auto"))
+    assert np.array_equal(automatic, other)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from dfd.components import COMPONENTS
 from dfd.manifold import Projection
 from dfd.sketch import read_sketch, sketch_to_pil
-from dfd.ui.details import TEXTS, THUMBNAIL, agreement, helpers, helpers_html
+from dfd.ui.details import TEXTS, THUMBNAIL, agreement, helpers, helpers_html, inspection_html
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +152,13 @@ def test_translations_are_used_and_escaped(found):
     assert texts["nose"] in page.words and "<i>100</i>" in page.words
     assert page.all("img")[0]["alt"] == texts["nose"] + '" onload="x'
     assert "onload" not in page.all("img")[0]
+
+
+def test_what_the_networks_see_is_a_table_with_a_text_per_picture(pipe, face):
+    seen = pipe.inspect(pipe.encode(face(3)), steps=3)
+    page = Reader(inspection_html(seen, {"nose": "<b>Nase</b>"}))
+    assert [attributes["scope"] for attributes in page.all("th")] == ["row"] * 5
+    texts = [attributes["alt"] for attributes in page.all("img")]
+    assert texts[:4] == ["Left eye, as drawn", *(f"Left eye, {percent} % refined" for percent in (0, 50, 100))]
+    assert "<b>Nase</b>, as drawn" in texts and len(texts) == 5 * 4
+    assert len(inspection_html(seen)) < 150_000 and "http" not in inspection_html(seen)

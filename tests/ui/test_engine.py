@@ -39,6 +39,41 @@ def test_the_face_is_the_pipelines(engine, pipe, face):
     assert result.face.size == (512, 512)
 
 
+def test_a_chosen_appearance_is_the_faces(engine, pipe, face):
+    code = pipe.random_appearance(2)
+    result = engine.face(face(30), {**SETTINGS, "appearance": code.tolist()})
+    expected = pipe(face(30), **SETTINGS, appearance=code).images[0]
+    assert np.abs(np.asarray(result.face, int) - np.asarray(expected, int)).max() <= 1
+    with pytest.raises(ValueError, match="appearance must be 4"):
+        engine.face(face(30), {**SETTINGS, "appearance": [1.0, 2.0]})
+
+
+def test_alternatives_are_those_of_an_unfinished_drawing(engine, pipe, face):
+    unfinished = face(30, without=("nose", "mouth"))
+    expected = pipe.project(pipe.encode(unfinished), **SETTINGS, num_alternatives=4)
+    for i in range(4):
+        projection = engine.face(unfinished, {**SETTINGS, "alternative": i}).projection
+        torch.testing.assert_close(projection.latents["mouth"], expected.latents["mouth"][i : i + 1])
+        assert torch.equal(projection.neighbors["mouth"].ids, expected.neighbors["mouth"].ids[i : i + 1])
+    faces = engine.alternatives(unfinished, {**SETTINGS, "alternative": 2})
+    first = engine.face(unfinished, SETTINGS).face
+    assert len(faces) == 4 and np.array_equal(faces[0], first)
+    # What is chosen for an unfinished drawing does no harm when it is finished.
+    assert engine.alternatives(face(30), SETTINGS) == []
+    kept = engine.face(face(30), {**SETTINGS, "alternative": 2}).face
+    assert np.array_equal(kept, engine.face(face(30), SETTINGS).face)
+
+
+def test_swatches_are_made_once(engine, pipe, face, calls):
+    pictures = engine.swatch_faces(face(3), SETTINGS)
+    assert len(pictures) == len(pipe.palette()) == calls.count("synthesize")
+    expected = engine.face(face(3), {**SETTINGS, "appearance": pipe.palette()[7]}).face
+    assert np.array_equal(pictures[7], expected)
+    calls.clear()
+    engine.swatch_faces(face(3), SETTINGS)
+    assert calls == []
+
+
 def test_the_shadow_is_the_pipelines(engine, pipe, face):
     drawing = face(30)
     ink = pipe(drawing, **SETTINGS, return_shadow=True, output_type="pt").shadow

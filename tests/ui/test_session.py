@@ -76,6 +76,16 @@ def test_settings_are_completed_and_unknown_keys_dropped():
     assert session.settings == {**module.DEFAULT_SETTINGS, "manifold": "male"}
 
 
+def test_colours_and_suggestion_are_saved_and_may_be_lacking():
+    chosen = {"appearance": [0.5, -2, 3.25], "alternative": 3}
+    session = Session([PEN], chosen)
+    assert read_session(write_session(session)) == session
+    assert {key: session.settings[key] for key in chosen} == chosen
+    # As saved before there were any.
+    old = read_session(file(settings={"manifold": "all", "num_neighbors": 10}))
+    assert old.settings["appearance"] is None and old.settings["alternative"] == 0
+
+
 def test_a_session_keeps_copies():
     strokes = json.loads(json.dumps([PEN]))
     session = Session(strokes)
@@ -292,6 +302,16 @@ def test_counts_are_limited(monkeypatch):
         {"num_neighbors": 2.5},
         {"num_neighbors": True},
         {"num_neighbors": "3"},
+        {"appearance": []},
+        {"appearance": [0.0] * 65},
+        {"appearance": [1, float("nan")]},
+        {"appearance": ["1"]},
+        {"appearance": "1"},
+        {"appearance": [101]},
+        {"alternative": 4},
+        {"alternative": -1},
+        {"alternative": True},
+        {"alternative": 1.0},
         {"refinement": 0.5},
         {"refinement": {"nose": 1.01}},
         {"refinement": {"nose": float("nan")}},
