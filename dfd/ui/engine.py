@@ -65,7 +65,7 @@ class Engine:
         self.samples = Memory(2000)  # 16 to 37 kB each
         self.swatches = Memory(SWATCHES)  # 0.75 MB each
         self.lock = RLock()
-        self.face, self.shadow = GPU(self.face), GPU(self.shadow)
+        self.face, self.shadow, self.inspect = GPU(self.face), GPU(self.shadow), GPU(self.inspect)
 
     def face(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Result:
         """The face of a drawing. Only another drawing is encoded anew.
