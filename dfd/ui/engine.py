@@ -64,12 +64,29 @@ class Engine:
             ValueError: an empty drawing, or a setting out of range.
         """
         with self.lock:
-            key = hashlib.sha256(drawing.tobytes()).digest()
-            encoding = self.encodings.recall(key, lambda: self.pipeline.encode(drawing))
-            projection = self.pipeline.project(encoding, **settings)
-            picture = self.pipeline.synthesize(projection.latents, projection.appearance)[0]
-        pixels = (255 * picture).round().byte().permute(1, 2, 0).cpu().numpy()
-        return Result(Image.fromarray(pixels), encoding, projection)
+            encoding, projection = self._code(drawing, settings)
+            return Result(self.picture(projection), encoding, projection)
+
+    def code(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Projection:
+        """The face of a drawing in code form; arguments and errors as of `face`."""
+        with self.lock:
+            return self._code(drawing, settings)[1]
+
+    def picture(self, face: Projection) -> Image.Image:
+        """RGB, 512 x 512: a face in code form (N = 1), synthesised."""
+        with self.lock:
+            picture = self.pipeline.synthesize(face.latents, face.appearance)[0]
+        return Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).cpu().numpy())
+
+    def morph(self, a: Projection, b: Projection, position: float) -> Image.Image:
+        """The face at a position from 0, `a`, to 1, `b`."""
+        with self.lock:
+            return self.pipeline.morph(a, b, positions=[position]).images[0]
+
+    def _code(self, drawing: Image.Image, settings: Mapping[str, Any]) -> tuple[Encoding, Projection]:
+        key = hashlib.sha256(drawing.tobytes()).digest()
+        encoding = self.encodings.recall(key, lambda: self.pipeline.encode(drawing))
+        return encoding, self.pipeline.project(encoding, **settings)
 
     def shadow(self, projection: Projection) -> Image.Image:
         """The shadow to draw on: "L", 512 x 512, black on white. Only samples not met before are decoded."""
