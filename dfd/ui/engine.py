@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any
 
@@ -65,7 +65,8 @@ class Engine:
         self.samples = Memory(2000)  # 16 to 37 kB each
         self.swatches = Memory(SWATCHES)  # 0.75 MB each
         self.lock = RLock()
-        self.face, self.shadow, self.inspect = GPU(self.face), GPU(self.shadow), GPU(self.inspect)
+        for name in ("face", "code", "picture", "morph", "shadow", "inspect"):
+            setattr(self, name, GPU(getattr(self, name)))
 
     def face(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Result:
         """The face of a drawing. Only another drawing is encoded anew.
@@ -79,17 +80,39 @@ class Engine:
             ValueError: an empty drawing, or a setting out of range.
         """
         with self.lock:
-            encoding = self.encode(drawing)
-            settings = dict(settings)
-            appearance, alternative = settings.pop("appearance", None), settings.pop("alternative", 0)
-            count = ALTERNATIVES if alternative and is_unfinished(encoding) else 1
-            projection = self.pipeline.project(encoding, **settings, num_alternatives=count)
-            if count > 1:
-                projection = row_of(projection, alternative)
-            appearance = projection.appearance if appearance is None else appearance
-            picture = self.pipeline.synthesize(projection.latents, appearance)[0]
-        pixels = (255 * picture).round().byte().permute(1, 2, 0).cpu().numpy()
-        return Result(Image.fromarray(pixels), encoding, projection)
+            encoding, projection = self._code(drawing, settings)
+            return Result(self._picture(projection), encoding, projection)
+
+    def code(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Projection:
+        """The face of a drawing in code form; arguments and errors as of `face`."""
+        with self.lock:
+            return self._code(drawing, settings)[1]
+
+    def picture(self, face: Projection) -> Image.Image:
+        """RGB, 512 x 512: a face in code form (N = 1), synthesised."""
+        with self.lock:
+            return self._picture(face)
+
+    def morph(self, a: Projection, b: Projection, position: float) -> Image.Image:
+        """The face at a position from 0, `a`, to 1, `b`."""
+        with self.lock:
+            return self.pipeline.morph(a, b, positions=[position]).images[0]
+
+    def _picture(self, face: Projection) -> Image.Image:
+        picture = self.pipeline.synthesize(face.latents, face.appearance)[0]
+        return Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).cpu().numpy())
+
+    def _code(self, drawing: Image.Image, settings: Mapping[str, Any]) -> tuple[Encoding, Projection]:
+        encoding = self.encode(drawing)
+        settings = dict(settings)
+        appearance, alternative = settings.pop("appearance", None), settings.pop("alternative", 0)
+        count = ALTERNATIVES if alternative and is_unfinished(encoding) else 1
+        projection = self.pipeline.project(encoding, **settings, num_alternatives=count)
+        if count > 1:
+            projection = row_of(projection, alternative)
+        if appearance is not None:
+            projection = replace(projection, appearance=torch.as_tensor(appearance, dtype=torch.float32)[None])
+        return encoding, projection
 
     def encode(self, drawing: Image.Image) -> Encoding:
         """`DeepFaceDrawingPipeline.encode`, remembering the last drawings."""

@@ -29,6 +29,7 @@ TEXTS = {
     "nothing_drawn": "Draw something, and a face appears.",
     "seconds": "Made in {seconds} s. This person does not exist.",
     "restore": "Go back to this drawing",
+    "empty_place": "One of the places that you chose is empty. Put a face there first.",
 }
 
 
@@ -40,6 +41,7 @@ class Results(gr.HTML):
     Args:
         shot: from `shot`; what is shown at first.
         texts: language code -> key of `TEXTS` -> text; English stands in for what is missing.
+        history: whether the last eight faces are shown, too; `Places` of the same page offer them.
         file: only for updates, see `deliver`.
         options: of gr.HTML.
     """
@@ -49,11 +51,12 @@ class Results(gr.HTML):
         *,
         shot: Mapping[str, Any] | None = None,
         texts: Mapping[str, Mapping[str, str]] | None = None,
+        history: bool = True,
         file: Mapping[str, Any] | None = None,
         **options: Any,
     ):
         options = {"html_template": HTML, "css_template": CSS, "js_on_load": JS, "apply_default_css": False} | options
-        super().__init__(shot=shot, texts={**(texts or {}), "en": TEXTS}, file=file, **options)
+        super().__init__(shot=shot, texts={**(texts or {}), "en": TEXTS}, history=history, file=file, **options)
 
     @staticmethod
     def show(shot: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,6 +75,10 @@ class Results(gr.HTML):
         """
         url = f"data:{kind};base64,{base64.b64encode(data).decode()}"
         return gr.update(file={"id": secrets.randbits(48), "name": name, "url": url, "share": share})
+
+    def __getattr__(self, name: str) -> Any:
+        # gr.HTML takes every quoted word of its script for an event, and would keep its listener as the prop's value.
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def preprocess(self, payload: str | None) -> Session | None:
         """The session that was picked. Raises gr.Error for anything else, since the page may be anybody's."""

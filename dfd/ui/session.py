@@ -130,12 +130,12 @@ def write_session(session: Session) -> bytes:
     return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
-def face_png(face: Image.Image, session: Session) -> bytes:
+def face_png(face: Image.Image, session: Session | None) -> bytes:
     """The face as a PNG that says what it is, to people and to programs, and carries the session.
 
     Args:
         face: any mode; written as RGB.
-        session: the drawing and settings that it was made of.
+        session: the drawing and settings that it was made of; None for a face made of several.
     """
     chunks = _chunks("Synthetic face", session)
     chunks.add_text("Description", NOTICE)
@@ -168,7 +168,7 @@ def pad_image(value: dict | None) -> Image.Image | None:
     """
     if value is None or (isinstance(value, dict) and value.get("png") is None):
         return None
-    picture = _decode_png(value.get("png")) if isinstance(value, dict) else None
+    picture = decode_png(value.get("png")) if isinstance(value, dict) else None
     if picture is None or picture.size != (CANVAS, CANVAS):
         raise ValueError(LOST_DRAWING)
     picture = picture.convert("RGBA")
@@ -283,7 +283,7 @@ def _checked_image(element: dict) -> dict[str, Any]:
         raise ValueError("This drawing has a picture in it whose place cannot be read.")
     if not all(_is_number(side, *SIDES) for side in box[2:]):
         raise ValueError("This drawing has a picture in it of a size that is not possible.")
-    picture = _decode_png(element.get("png"))
+    picture = decode_png(element.get("png"))
     if picture is None or max(picture.size) > CANVAS:
         raise ValueError(f"This drawing has a picture in it that is no PNG of at most {CANVAS} x {CANVAS} pixels.")
     return {"tool": "image", "png": element["png"], "box": list(box)}
@@ -324,7 +324,7 @@ def _is_number(value: Any, low: float, high: float) -> bool:
     return type(value) in (int, float) and low <= value <= high
 
 
-def _decode_png(url: Any) -> Image.Image | None:
+def decode_png(url: Any) -> Image.Image | None:
     """The picture in a data URL, decoded whole; None unless it is a PNG of a sane size."""
     if not isinstance(url, str) or not url.startswith(PNG) or len(url) > MAX_PNG_BYTES * 4 // 3 + 64:
         return None
@@ -342,11 +342,12 @@ def _decode_png(url: Any) -> Image.Image | None:
 # Writing files
 
 
-def _chunks(title: str, session: Session) -> PngImagePlugin.PngInfo:
+def _chunks(title: str, session: Session | None) -> PngImagePlugin.PngInfo:
     chunks = PngImagePlugin.PngInfo()
     chunks.add_text("Title", title)
     chunks.add_text("Software", SOFTWARE)
-    chunks.add_text(CHUNK, write_session(session).decode(), zip=True)
+    if session is not None:
+        chunks.add_text(CHUNK, write_session(session).decode(), zip=True)
     return chunks
 
 

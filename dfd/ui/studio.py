@@ -1,7 +1,8 @@
 """The drawing studio: `build_demo(pipeline)` returns the Blocks to launch.
 
-Two tabs. "Draw" is live: every stroke, slider and switch asks for the face, and of several requests only the latest
+Three tabs. "Draw" is live: every stroke, slider and switch asks for the face, and of several requests only the latest
 is answered. "Start from an image" reads a photographed drawing or a photo, and hands it on.
+"Morph and mix" makes faces of several drawings.
 
 The server keeps nothing between two requests: all that a visitor has is in the page, and travels with each request.
 """
@@ -15,6 +16,7 @@ from gradio.i18n import I18nData
 
 from dfd.pipeline import DeepFaceDrawingPipeline
 from dfd.ui import texts
+from dfd.ui.blend_tab import blend_tab
 from dfd.ui.draw_tab import draw_tab
 from dfd.ui.engine import Engine
 from dfd.ui.image_tab import image_tab
@@ -83,7 +85,9 @@ def build_demo(pipeline: DeepFaceDrawingPipeline) -> gr.Blocks:
         pipeline: with a manifold.
 
     Returns:
-        Blocks with one public endpoint, `/generate(sketch, manifold, refinement, kind)` -> 512 x 512 PNG.
+        Blocks with the public endpoints `/generate(sketch, manifold, refinement, kind)` -> 512 x 512 PNG,
+        `/morph(a, b, steps, kind, bounce)` -> animation, and `/mix(left_eye, ..., remainder, appearance_from)` ->
+        512 x 512 PNG.
     """
     engine = Engine(pipeline)
 
@@ -97,5 +101,7 @@ def build_demo(pipeline: DeepFaceDrawingPipeline) -> gr.Blocks:
                 pad = draw_tab(engine, t)
             with gr.Tab(t("image"), id="image"):
                 image_tab(engine, t, tabs, pad)
+            with gr.Tab(t("blend"), id="blend"):
+                blend_tab(engine, t)
         gr.Markdown(t("notice"), elem_id="notice")
     return demo.queue(max_size=QUEUE)

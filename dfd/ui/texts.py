@@ -1,7 +1,7 @@
 """What the page says, in every language that it speaks. `translations/<language>.json` holds the words.
 
-Sections: `page` (labels and texts of the layout), `pad`, `results` and `details` (those of the components, whose
-English words stand in the components themselves).
+Sections: `page` (labels and texts of the layout), `pad`, `results`, `details` and `places` (those of the components,
+whose English words stand in the components themselves).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dfd.ui import details, pad, results
+from dfd.ui import details, pad, places, results
 
 FOLDER = Path(__file__).parent / "translations"
 
@@ -17,7 +17,12 @@ FOLDER = Path(__file__).parent / "translations"
 LANGUAGES: dict[str, dict[str, dict[str, str]]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))
 }
-LANGUAGES["en"] |= {"pad": pad.TEXTS["en"], "results": results.TEXTS, "details": details.TEXTS}
+LANGUAGES["en"] |= {
+    "pad": pad.TEXTS["en"],
+    "results": results.TEXTS,
+    "details": details.TEXTS,
+    "places": places.TEXTS,
+}
 
 
 def section(name: str) -> dict[str, dict[str, str]]:

@@ -101,5 +101,30 @@ def test_values_out_of_range_are_refused(generate, wrong):
         generate(**wrong)
 
 
-def test_only_one_endpoint_is_public(client):
-    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/generate"]
+def test_a_morph_of_any_two_files_is_an_animation(client, tmp_path):
+    files = {"a": handle_file(str(EXAMPLES[0])), "b": handle_file(str(EXAMPLES[4].with_suffix(".json")))}
+    with Image.open(client.predict(**files, steps=3, kind="gif", bounce=False, api_name="/morph")) as file:
+        assert (file.format, file.n_frames, file.size) == ("GIF", 3, (512, 512))
+    with pytest.raises(AppError, match="61"):
+        client.predict(**files, steps=61, kind="gif", bounce=False, api_name="/morph")
+    (tmp_path / "notes.json").write_text("{}")
+    with pytest.raises(AppError, match="neither a saved drawing nor"):
+        client.predict(**{**files, "b": handle_file(str(tmp_path / "notes.json"))}, api_name="/morph")
+
+
+def test_a_mix_of_files_is_one_face(client):
+    def mix(**parts):
+        files = {name: handle_file(str(EXAMPLES[i])) for name, i in parts.items()}
+        with Image.open(client.predict(**files, api_name="/mix")) as file:
+            assert file.size == (512, 512)
+            return np.asarray(file.convert("RGB"), np.float32)
+
+    assert np.array_equal(mix(remainder=0), mix(left_eye=0, nose=0))
+    assert np.abs(mix(remainder=0) - mix(remainder=0, mouth=2)).mean() > 0.5
+    with pytest.raises(AppError, match="no face given"):
+        client.predict(api_name="/mix")
+
+
+def test_no_other_endpoints_are_public(client):
+    endpoints = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(endpoints) == {"/generate", "/morph", "/mix"}

@@ -286,7 +286,7 @@ def test_on_a_phone_a_finger_draws(visit):
     page = phone.page
     box = page.locator("#pad canvas.ink").bounding_box()
     assert box["width"] > 330 and abs(box["width"] - box["height"]) < 2
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
+    assert page.evaluate("document.documentElement.scrollWidth <= 390"), "the page scrolls sideways"
     touch = page.context.new_cdp_session(page)
 
     def swipe():
@@ -377,3 +377,130 @@ def test_colours_and_suggestions_are_chosen_and_saved(visitor, visit, tmp_path):
     assert np.array_equal(again.after(lambda: again.open(tmp_path / name)), lucky), "colours and suggestion are kept"
     automatic = visitor.after(lambda: page.click("#colours_auto"))
     assert np.array_equal(automatic, other)
+
+
+# -- Morph and mix
+
+
+class Blender:
+    """A visitor of the tab "Morph and mix"."""
+
+    def __init__(self, visitor):
+        self.visitor, self.page = visitor, visitor.page
+        self.after_both(lambda: self.page.get_by_role("tab").nth(2).click())
+
+    def number(self, name):
+        results = self.page.locator(f"#{name} .results")
+        return results.get_attribute("data-shot") if results.count() else ""
+
+    def picture(self, name):
+        data = self.page.evaluate(f"document.querySelector('#{name} img.new').src").split(",", 1)[1]
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), np.float32)
+
+    def after(self, name, act):
+        """Does something and waits for the face of that name, "morph" or "mix"."""
+        before = self.number(name)
+        act()
+        self.wait(name, before)
+        return self.picture(name)
+
+    def after_both(self, act):
+        before = [self.number(name) for name in ("morph", "mix")]
+        act()
+        for name, number in zip(("morph", "mix"), before, strict=True):
+            self.wait(name, number)
+        return [self.picture(name) for name in ("morph", "mix")]
+
+    def wait(self, name, before):
+        self.page.wait_for_function(
+            f"before => {{ const shot = document.querySelector('#{name} .results')?.dataset.shot;"
+            f" return shot && shot !== before && document.querySelector('#{name} img.new').complete }}",
+            arg=before,
+        )
+
+    def choose(self, name, letter):
+        self.page.click(f"#{name} input[value={letter}]")
+
+
+@pytest.fixture
+def blender(visitor):
+    return Blender(visitor)
+
+
+def test_the_slider_goes_from_the_drawn_face_to_another(visitor):
+    drawn = visitor.face()
+    blender = Blender(visitor)
+    page = visitor.page
+    # The last face goes into place D, the next one that is empty.
+    blender.after_both(lambda: page.locator("#places .last button").first.click())
+    assert page.locator("#places .place img").count() == 4
+    blender.after("morph", lambda: blender.choose("from", "D"))
+    faces = [blender.after("morph", lambda x=x: visitor.slide("position", x)) for x in (0, 0.3, 0.7, 1)]
+    assert difference(faces[0], drawn) < 1.5, "the drawing is drawn differently on the server"
+    left = [difference(face, faces[-1]) for face in faces]
+    assert all(later < earlier for earlier, later in pairwise(left)) and left[0] > 5
+    visitor.keep("blend")
+
+
+def test_a_strip_and_animations(blender):
+    page = blender.page
+    page.click("#strip")
+    page.wait_for_function("document.querySelectorAll('#between img').length === 8")
+    blender.visitor.keep("strip")
+    for kind, start in (("gif", b"GIF8"), ("webp", b"RIFF"), ("mp4", b"ftyp")):
+        data, name = blender.visitor.saved(f"save_{kind}")
+        assert start in data[:12] and name == f"morph.{kind}"
+    with Image.open(io.BytesIO(blender.visitor.saved("save_webp")[0])) as file:
+        assert file.n_frames == 22 and file.size == (512, 512)
+
+
+def test_a_mix_takes_each_part_from_its_place(blender):
+    before = blender.picture("mix")
+    after = blender.after("mix", lambda: blender.choose("mix_mouth", "C"))
+    changed = np.abs(before - after).mean(2)
+    x, y, size = (getattr(DEFAULT_WINDOWS["mouth"], name) for name in ("x", "y", "size"))
+    inside = changed[y : y + size, x : x + size].mean()
+    changed[y : y + size, x : x + size] = np.nan
+    assert inside > 2 * np.nanmean(changed) and inside > 1
+    data, name = blender.visitor.saved("save_mix")
+    with Image.open(io.BytesIO(data)) as file:
+        assert name == "face.png" and "deepfacedrawing" not in file.text and file.text["Title"] == "Synthetic face"
+        assert difference(np.asarray(file, np.float32), after) < 4
+
+
+def test_an_empty_place_gets_a_message_and_a_file_fills_it(blender, tmp_path):
+    page = blender.page
+    blender.choose("mix_nose", "F")
+    page.locator("#mix .empty", has_text="empty").wait_for()
+    page.locator("#places .place[data-letter=F]").click()
+    with page.expect_file_chooser() as chooser:
+        page.click("#open_place")
+    before = blender.number("mix")
+    chooser.value.set_files(EXAMPLES[5].with_suffix(".json"))
+    blender.wait("mix", before)
+    assert page.inner_text("#mix .empty") == ""
+    assert page.locator("#places .place[data-letter=F] img").count() == 1
+
+
+def test_places_are_kept_when_another_tab_is_opened(blender):
+    page = blender.page
+    blender.after_both(lambda: page.locator("#places .examples button").nth(7).click())
+    held = page.locator("#places .place img").evaluate_all("images => images.map(i => i.src)")
+    page.get_by_role("tab").first.click()
+    page.wait_for_selector("#pad .pad[data-ready]")
+    page.get_by_role("tab").nth(2).click()
+    page.wait_for_selector("#places .places[data-ready]")
+    assert page.locator("#places .place img").evaluate_all("images => images.map(i => i.src)") == held
+    assert len(held) == 4
+
+
+def test_axe_finds_nothing_serious_in_morph_and_mix(blender):
+    found = Axe().run(blender.page).response["violations"]
+    serious = {v["id"]: [n["html"][:200] for n in v["nodes"]] for v in found if v["impact"] in ("serious", "critical")}
+    assert serious == {}
+
+
+def test_morph_and_mix_fit_on_a_phone(visit):
+    blender = Blender(visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True))
+    assert blender.page.evaluate("document.documentElement.scrollWidth <= 390"), "the page scrolls sideways"
+    blender.visitor.keep("blend_phone")

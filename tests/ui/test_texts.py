@@ -5,11 +5,11 @@ from string import Formatter
 
 import pytest
 
-from dfd.ui import details, pad, results, texts
+from dfd.ui import details, pad, places, results, texts
 
 ENGLISH = texts.LANGUAGES["en"]
 OTHERS = sorted(set(texts.LANGUAGES) - {"en"})
-SECTIONS = ["page", "pad", "results", "details"]
+SECTIONS = ["page", "pad", "results", "details", "places"]
 
 
 def each_text(language):
@@ -24,6 +24,7 @@ def test_the_page_speaks_these_languages():
     assert OTHERS == ["ar", "de", "es", "hi", "zh-CN"]
     assert ENGLISH["pad"] == pad.TEXTS["en"]
     assert (ENGLISH["results"], ENGLISH["details"]) == (results.TEXTS, details.TEXTS)
+    assert ENGLISH["places"] == places.TEXTS
 
 
 @pytest.mark.parametrize("language", OTHERS)

@@ -7,7 +7,9 @@ const BURST = 1500; // ms: faces that follow each other faster are one result, a
 const find = (selector) => element.querySelector(selector);
 const results = find(".results");
 const [older, strip] = [find(".old"), find(".strip")];
-let last = []; // {face, session}, newest first
+// {face, session}, newest first. Gradio builds components anew when their tab is opened again, so the page keeps them;
+// the places of another tab offer them.
+let last = props.history ? (window.dfdLastFaces ?? []) : [];
 let shownAt = -Infinity;
 
 /** The text of that key in the page's language, with {words} filled in. */
@@ -57,6 +59,7 @@ function update() {
       const entry = { face: shot.face, session: shot.session };
       const again = now - shownAt < BURST || last[0]?.session === shot.session;
       last = [entry, ...(again ? last.slice(1) : last)].slice(0, KEPT);
+      if (props.history) window.dfdLastFaces = last;
       shownAt = now;
       list();
     }
@@ -103,4 +106,5 @@ watch("shot", () => {
 });
 new MutationObserver(() => { say(); list(); }).observe(document.documentElement, { attributeFilter: ["lang"] });
 shown = props.shot?.id;
+list();
 update();
