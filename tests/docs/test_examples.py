@@ -150,13 +150,15 @@ def test_mcp_client_py(server, drawing, expected, tmp_path):
     assert_same(tmp_path / "face.png", expected)
 
 
-def test_assistants_see_one_tool_that_takes_a_picture(server):
+def test_assistants_see_the_public_endpoints_and_nothing_else(server):
     pytest.importorskip("mcp", reason='needs the extra "mcp"')
-    (tool,) = httpx.get(f"{server}/gradio_api/mcp/schema").json()
-    assert tool["name"] == "sketch_to_face"
-    schema = tool["inputSchema"]
-    assert schema["required"] == ["sketch"]
-    assert list(schema["properties"]) == ["sketch", "manifold", "refinement", "kind"]
-    assert all(described.get("description", "").endswith(".") for described in schema["properties"].values())
-    assert schema["properties"]["sketch"]["type"] == "string"
-    assert "/" + "tmp" not in str(schema), "no path of the server"
+    tools = {tool["name"]: tool["inputSchema"] for tool in httpx.get(f"{server}/gradio_api/mcp/schema").json()}
+    assert set(tools) == {"sketch_to_face", "morph", "mix"}
+    assert tools["sketch_to_face"]["required"] == ["sketch"]
+    assert list(tools["sketch_to_face"]["properties"]) == ["sketch", "manifold", "refinement", "kind"]
+    for schema in tools.values():
+        assert all(described.get("description", "").endswith(".") for described in schema["properties"].values())
+        assert "$ref" not in str(schema), "references lead nowhere"
+        assert "/" + "tmp" not in str(schema), "no path of the server"
+    for tool, name in (("sketch_to_face", "sketch"), ("morph", "a"), ("mix", "mouth")):
+        assert tools[tool]["properties"][name]["type"] == "string"
