@@ -65,6 +65,8 @@ def test_processes_save_at_the_same_step_though_their_clocks_differ(tmp_path):
         "assert accelerator.num_processes == 2 and not run.due()\n"
         "run.saved_at -= 90 * accelerator.is_main_process\n"
         "assert run.due()\n"
+        "accelerator.wait_for_everyone()  # else the first to end takes the others' connection along\n"
+        "accelerator.end_training()\n"
     )
     done = subprocess.run([*LAUNCH, script, tmp_path / "run"], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]
