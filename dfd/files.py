@@ -15,6 +15,12 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
+def file_hash(path: Path) -> str:
+    """sha256 of a file's contents, as hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def folder_hash(folder: Path) -> str:
     """sha256 over the names and contents of all files under a folder.
 
@@ -23,6 +29,5 @@ def folder_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".md"):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(file_hash(path)))
     return digest.hexdigest()

@@ -22,6 +22,7 @@ from huggingface_hub.hf_api import RepoFile
 from safetensors import safe_open
 
 from dfd import __version__
+from dfd.files import file_hash
 from dfd.model_card import REPOSITORY
 from dfd.pipeline import COMPONENT_CLASSES, DeepFaceDrawingPipeline
 from dfd.remote_code import single_file
@@ -176,9 +177,9 @@ def _is_half(weights: Path) -> bool:
 def _same(file: Path, entry: RepoFile) -> bool:
     if entry.size != file.stat().st_size:
         return False
-    content = file.read_bytes()
     if entry.lfs is not None:
-        return entry.lfs.sha256 == hashlib.sha256(content).hexdigest()
+        return entry.lfs.sha256 == file_hash(file)
+    content = file.read_bytes()
     return entry.blob_id == hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 

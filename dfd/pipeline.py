@@ -229,25 +229,19 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             raise OSError(message) from error
 
     @classmethod
-    def load_config(cls, *args, **kwargs):
-        """diffusers' own, without the file of code that a repository may name beside the pipeline's class."""
-        loaded = super().load_config(*args, **kwargs)
-        config = loaded[0] if isinstance(loaded, tuple) else loaded
-        if isinstance(config.get("_class_name"), list):
-            config["_class_name"] = config["_class_name"][-1]
-        return loaded
-
-    @classmethod
     def _read_index(cls, folder: Path) -> dict[str, list]:
         path = folder / cls.config_name
         if not path.is_file():
             raise OSError(f"{folder} is no pipeline folder: it has no {cls.config_name}")
         try:
             index = cls.load_config(folder)
+            kind = index.get("_class_name")
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} cannot be read: {error}") from error
-        if index.get("_class_name") != cls.__name__:
-            raise ValueError(f"{path} describes a {index.get('_class_name')}, not a {cls.__name__}")
+        if isinstance(kind, list):  # a repository may name a file of code before the class
+            kind = kind[-1]
+        if kind != cls.__name__:
+            raise ValueError(f"{path} describes a {kind}, not a {cls.__name__}")
         return {name: entry for name, entry in index.items() if isinstance(entry, list) and len(entry) == 2}
 
     @property

@@ -57,6 +57,14 @@ def face():
     return draw_face
 
 
+@pytest.fixture(scope="session")
+def drawing(face, tmp_path_factory):
+    """File of a drawing."""
+    path = tmp_path_factory.mktemp("drawing") / "drawing.png"
+    face(5).save(path)
+    return path
+
+
 def make_pipeline(with_manifold: bool = True) -> DeepFaceDrawingPipeline:
     """Tiny networks with random weights; person i of the bank is drawing i, with id 100 + i and gender i % 3."""
     torch.manual_seed(0)

@@ -66,13 +66,6 @@ def published(hub, run, checkpoint):
 
 
 @pytest.fixture(scope="module")
-def drawing(face, tmp_path_factory):
-    path = tmp_path_factory.mktemp("drawing") / "drawing.png"
-    face(5).save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def warm(run, published, drawing, tmp_path_factory):
     """A cache into which the pipeline was loaded once, and the picture that it then made."""
     home, out = tmp_path_factory.mktemp("warm"), tmp_path_factory.mktemp("picture") / "face.npy"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
+
+from dfd.files import file_hash
 
 #: Beside the weights: file name -> sha256.
 CHECKSUMS = "checksums.json"
@@ -66,7 +67,7 @@ class Model(ModelMixin, ConfigMixin):
         """diffusers' own; also writes down what the weights are, for `from_pretrained` to compare."""
         super().save_pretrained(save_directory, *args, **kwargs)
         files = sorted(Path(save_directory).glob("*.safetensors"))
-        text = json.dumps({file.name: _sha256(file) for file in files}, indent=2) + "\n"
+        text = json.dumps({file.name: file_hash(file) for file in files}, indent=2) + "\n"
         (Path(save_directory) / CHECKSUMS).write_text(text, "utf-8")
 
 
@@ -80,13 +81,8 @@ def _check(folder: Path) -> None:
         raise ValueError(f"{folder / CHECKSUMS} cannot be read: {error}") from error
     for name, checksum in expected.items():
         file = folder / name
-        if file.is_file() and _sha256(file) != checksum:
+        if file.is_file() and file_hash(file) != checksum:
             raise ValueError(
                 f"{file} is damaged: its contents are not those that {CHECKSUMS} beside it tells. Get the file again; "
                 f"if you have put other weights there on purpose, delete {CHECKSUMS}"
             )
-
-
-def _sha256(file: Path) -> str:
-    with open(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

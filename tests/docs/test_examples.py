@@ -25,13 +25,6 @@ NODE_MODULES = (os.environ.get("DFD_NODE_MODULES"), ROOT / ".venv/node/node_modu
 
 
 @pytest.fixture(scope="module")
-def drawing(face, tmp_path_factory):
-    path = tmp_path_factory.mktemp("drawing") / "drawing.png"
-    face(1).save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def folder(checkpoint, tmp_path_factory):
     """A working folder whose `checkpoints` are tiny."""
     folder = tmp_path_factory.mktemp("work")
