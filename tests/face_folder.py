@@ -56,6 +56,21 @@ def make_face_folder(path: str | Path, count: int = 4, size: int = 512, seed: in
     return path
 
 
+def drawn_landmarks() -> np.ndarray:
+    """float32 70 x 2: where `dfd.data.landmarks` would find eyes, brows, nose, mouth and chin in such a face."""
+
+    def arc(x, y, a, b, start, end, count):
+        angles = np.deg2rad(np.linspace(start, end, count))
+        return np.stack([x + a * np.cos(angles), y - b * np.sin(angles)], 1)
+
+    eyes = [arc(x, 241, 34, 16, 180, -180, 7)[:6] for x in (195, 317)]
+    brows = [arc(x, 215, 40, 12, 180, 0, 5) for x in (195, 317)]
+    bridge, base = np.stack([np.full(4, 256), np.linspace(240, 310, 4)], 1), arc(256, 335, 20, 6, 180, 360, 5)
+    outer, inner = arc(256, 392, 58, 18, 180, -180, 13)[:12], arc(256, 392, 50, 6, 180, -180, 9)[:8]
+    jaw, pupils = arc(256, 270, 135, 185, 180, 360, 17), [[195, 241], [317, 241]]
+    return np.concatenate([jaw, *brows, bridge, base, *eyes, outer, inner, pupils]).astype(np.float32)
+
+
 def _draw_face(rng: np.random.Generator) -> tuple[Image.Image, Image.Image]:
     """Photo RGB and line drawing 1 (black on white, lines 1 px wide) of one face, both 512 px."""
     photo = Image.new("RGB", (CANVAS, CANVAS), tuple(rng.integers(120, 256, 3).tolist()))

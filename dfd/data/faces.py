@@ -20,6 +20,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from dfd.components import CANVAS
+from dfd.data import landmarks
+from dfd.files import cannot_write
 from dfd.manifold import GENDERS
 from dfd.photocopy import photocopy
 from dfd.strokes import trace
@@ -44,8 +46,11 @@ def _read_face(photo: Path, lines: Path | None) -> tuple[np.ndarray, np.ndarray,
     if lines is None:
         bits = ink > 0.5
     else:
-        with Image.open(lines) as image:
-            bits = np.asarray(image.convert("L").resize((CANVAS, CANVAS))) < 128
+        try:
+            with Image.open(lines) as image:
+                bits = np.asarray(image.convert("L").resize((CANVAS, CANVAS))) < 128
+        except OSError as error:
+            raise ValueError(f"cannot read {lines}: {error}") from error
     return rgb, np.packbits(bits, axis=1), np.round(ink * 255).astype(np.uint8)
 
 
@@ -70,6 +75,18 @@ def _trace_face(bits: np.ndarray) -> list[np.ndarray]:
     return [np.round(stroke * STROKE_SCALE).astype(np.uint16) for stroke in kept]
 
 
+def _save(path: Path, array: np.ndarray) -> None:
+    """Writes beside `path` first and renames: its presence says that it is whole."""
+    partial = path.with_name(f"{path.stem}.{os.getpid()}.partial")  # several processes may be at it
+    try:
+        with open(partial, "wb") as file:
+            np.save(file, array)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
 class FaceFolder:
     """Photos and drawings of a face folder, decoded once into memory-mapped arrays.
 
@@ -80,10 +97,12 @@ class FaceFolder:
     Attributes:
         photos: uint8 N x 512 x 512 x 3; photocopies: uint8 N x 512 x 512 (255 is ink); line drawings by `lines`,
             the same as strokes by `strokes`.
+        landmarks: float16 N x 70 x 2 (`dfd.data.landmarks`), or None if the packages that find them are missing.
         sample_ids: int64 N, the row of `metadata.csv`; genders: uint8 N (0 male, 1 female, 2 unsure).
 
     Raises:
         ValueError: no `metadata.csv`, no `file_name` column, or a file that it names is missing.
+        OSError: the cache cannot be written; the message names its folder.
     """
 
     def __init__(self, root: str | Path, cache: str | Path = "runs/cache"):
@@ -111,9 +130,12 @@ class FaceFolder:
         self.photocopies = np.load(folder / "photocopies.npy", mmap_mode="r")
         if not (folder / "stroke_points.npy").is_file():
             self._trace(folder)
+        if not (folder / "landmarks.npy").is_file() and landmarks.available():
+            self._mark(folder)
         self._points = np.load(folder / "stroke_points.npy", mmap_mode="r")
         self._stroke_starts = np.load(folder / "stroke_starts.npy")
         self._face_starts = np.load(folder / "stroke_faces.npy")
+        self.landmarks = np.load(folder / "landmarks.npy") if (folder / "landmarks.npy").is_file() else None
 
     @staticmethod
     def _gender(row: dict[str, str]) -> int:
@@ -128,13 +150,13 @@ class FaceFolder:
         if missing:
             raise ValueError(f"{len(missing)} files named in metadata.csv are missing, the first is {missing[0]}")
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-        partial.mkdir(parents=True, exist_ok=True)
         try:
+            partial.mkdir(parents=True, exist_ok=True)
             self._fill(partial, photos, lines)
             partial.rename(folder)
-        except OSError:
+        except OSError as error:
             if not folder.is_dir():  # else another process was quicker
-                raise
+                raise cannot_write(folder, error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -150,6 +172,10 @@ class FaceFolder:
             np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
             for name, shape in shapes.items()
         ]
+        if hasattr(os, "posix_fallocate"):  # else a disk that gets full ends the process, in a write to mapped memory
+            for name in shapes:
+                with open(folder / f"{name}.npy", "r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         with ProcessPoolExecutor() as pool:
             faces = pool.map(_read_face, photos, lines, chunksize=16)
             for i, face in enumerate(tqdm(faces, total=n, desc="reading faces", unit="face")):
@@ -171,10 +197,14 @@ class FaceFolder:
             "stroke_points": points,  # last: its presence says that all three are there
         }
         for name, array in arrays.items():
-            partial = folder / f"{name}.{os.getpid()}.partial"
-            with open(partial, "wb") as file:
-                np.save(file, array)
-            os.replace(partial, folder / f"{name}.npy")
+            _save(folder / f"{name}.npy", array)
+
+    def _mark(self, folder: Path) -> None:
+        """Finds the landmarks of all photos."""
+        with ProcessPoolExecutor() as pool:
+            found = pool.map(landmarks.find, self.photos, chunksize=32)
+            marks = list(tqdm(found, total=len(self), desc="finding landmarks", unit="face"))
+        _save(folder / "landmarks.npy", np.stack(marks).astype(np.float16))
 
     def __len__(self) -> int:
         return len(self.rows)

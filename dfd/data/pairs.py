@@ -29,7 +29,7 @@ def random_pairs(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np
         sample ids, int64 count.
     """
     chosen, mirrored = _choose(indices, rng, count)
-    sketches = torch.stack([random_sketch(faces, i, layout, rng) for i in chosen])
+    sketches = drawings_of(faces, chosen, layout, rng)
     ids = torch.from_numpy(faces.sample_ids[chosen])
     return _mirror(sketches, mirrored), _mirror(load_photos(faces, chosen), mirrored), ids
 
@@ -44,15 +44,31 @@ def random_sketches(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng:
     return tuple(_mirror(drawings, mirrored) for drawings in sketches_of(faces, chosen, layout, rng))
 
 
+def random_with_lines(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):
+    """`count` random faces, half of them mirrored: drawings in random styles, and the plain line drawings.
+
+    Returns:
+        two float32 count x 1 x 512 x 512.
+    """
+    chosen, mirrored = _choose(indices, rng, count)
+    sketches = drawings_of(faces, chosen, layout, rng)
+    return _mirror(sketches, mirrored), _mirror(plain_sketches(faces, chosen), mirrored)
+
+
 def sketches_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator):
     """Faces in random styles, and their clean drawings: two float32 N x 1 x 512 x 512."""
-    sketches = torch.stack([random_sketch(faces, i, layout, rng) for i in indices])
-    return sketches, torch.stack([clean(faces.strokes(i)) for i in indices])
+    return drawings_of(faces, indices, layout, rng), torch.stack([clean(faces.strokes(i)) for i in indices])
+
+
+def drawings_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator) -> torch.Tensor:
+    """Faces in random styles: float32 N x 1 x 512 x 512."""
+    return torch.stack([random_sketch(faces, i, layout, rng) for i in indices])
 
 
 def random_sketch(faces: FaceFolder, index: int, layout: Layout, rng: np.random.Generator) -> torch.Tensor:
     """One face in a random style: float32 1 x 512 x 512."""
-    return draw(faces.lines(index), faces.strokes(index), faces.photocopies[index], layout, rng)
+    marks = None if faces.landmarks is None else faces.landmarks[index]
+    return draw(faces.lines(index), faces.strokes(index), faces.photocopies[index], marks, layout, rng)
 
 
 def _choose(indices: np.ndarray, rng: np.random.Generator, count: int) -> tuple[np.ndarray, torch.Tensor]:

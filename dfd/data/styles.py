@@ -14,10 +14,19 @@ import torch.nn.functional as F
 from skimage.measure import approximate_polygon
 
 from dfd.components import CANVAS, PARTS, Layout
+from dfd.data.schematic import schematic
 from dfd.strokes import render, smooth
 
 #: Share of each style. Those of a pen come first because that is what visitors draw.
-STYLES = {"freehand": 0.4, "lines": 0.25, "photocopy": 0.05, "binary": 0.1, "photocopy_in_windows": 0.1, "overlay": 0.1}
+STYLES = {
+    "schematic": 0.3,
+    "freehand": 0.25,
+    "lines": 0.2,
+    "photocopy": 0.05,
+    "binary": 0.05,
+    "photocopy_in_windows": 0.1,
+    "overlay": 0.05,
+}
 
 #: What every drawing stands for: strokes of at least so many points (2 px apart), this calm, with this pen (px).
 CLEAN_POINTS, CLEAN_SIGMA, CLEAN_WIDTH = 6, 1.5, 3
@@ -54,7 +63,12 @@ def displace(ink: torch.Tensor, rng: np.random.Generator, wobble: float, shift: 
 
 def clean(strokes: Sequence[np.ndarray]) -> torch.Tensor:
     """The drawing that auto-encoders are to give back, whatever style they see: even lines without whiskers."""
-    return render([smooth(s, CLEAN_SIGMA) for s in strokes if len(s) >= CLEAN_POINTS], CLEAN_WIDTH)
+    return render(calm(strokes), CLEAN_WIDTH)
+
+
+def calm(strokes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Strokes as a calm hand draws them; whiskers are left out."""
+    return [smooth(s, CLEAN_SIGMA) for s in strokes if len(s) >= CLEAN_POINTS]
 
 
 def freehand(strokes: Sequence[np.ndarray], layout: Layout, rng: np.random.Generator) -> torch.Tensor:
@@ -92,6 +106,7 @@ def draw(
     lines: np.ndarray,
     strokes: Sequence[np.ndarray],
     photocopy: np.ndarray,
+    landmarks: np.ndarray | None,
     layout: Layout,
     rng: np.random.Generator,
 ) -> torch.Tensor:
@@ -101,17 +116,21 @@ def draw(
         lines: bool 512 x 512, contour lines 2 px wide.
         strokes: the same as `dfd.strokes.trace` gives them.
         photocopy: uint8 512 x 512, 255 is ink.
+        landmarks: float 70 x 2 as `dfd.data.landmarks.find` gives them; without them no drawing is schematic.
 
     Returns:
         float32 1 x 512 x 512, ink in [0, 1].
     """
     style = rng.choice(list(STYLES), p=list(STYLES.values()))
-    sketch = freehand(strokes, layout, rng) if style == "freehand" else torch.from_numpy(lines).float()[None]
-    if rng.random() < 0.15 and style in ("freehand", "lines", "overlay"):
+    by_hand = style in ("schematic", "freehand")
+    if style == "schematic" and landmarks is not None:
+        strokes = schematic(strokes, landmarks.astype(np.float32), rng)
+    sketch = freehand(strokes, layout, rng) if by_hand else torch.from_numpy(lines).float()[None]
+    if rng.random() < 0.15 and (by_hand or style in ("lines", "overlay")):
         sketch = erase_patches(sketch, rng, rng.uniform(0.1, 0.4))
-    if style != "freehand":
+    if not by_hand:
         sketch = thicken(sketch, int(rng.choice([1, 2, 3, 4, 5, 7], p=[0.15, 0.2, 0.25, 0.2, 0.15, 0.05])))
-    if style not in ("freehand", "lines"):  # most drawings: the photocopy is not even read from the disk
+    if not by_hand and style != "lines":  # most drawings: the photocopy is not even read from the disk
         copy = torch.from_numpy(photocopy.astype(np.float32))[None] / 255
         if style == "photocopy":
             sketch = copy

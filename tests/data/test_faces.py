@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dfd.data import landmarks
 from dfd.data.faces import FEMALE, MALE, UNSURE, FaceFolder
 from dfd.photocopy import photocopy
 from dfd.strokes import trace
@@ -28,6 +29,7 @@ def builds(monkeypatch):
             np.save(folder / f"stroke_{name}.npy", np.zeros(1, np.uint8))
 
     monkeypatch.setattr(FaceFolder, "_trace", trace)
+    monkeypatch.setattr(landmarks, "available", lambda: False)
     monkeypatch.setattr(FaceFolder, "_build", build)
     return folders
 
@@ -199,3 +201,14 @@ def test_optional_columns_may_be_missing(builds, tmp_path):
     assert faces.genders.tolist() == [UNSURE] * 3
     assert faces.sizes.tolist() == [512] * 3
     assert faces.select("train").tolist() == [0, 1, 2]
+
+
+def test_a_cache_that_does_not_fit_on_its_disk_is_refused_before_it_is_built(face_data, small_disk):
+    with pytest.raises(OSError, match=r"disk/cache/\w+ cannot be written: No space left on device\. Make room"):
+        FaceFolder(face_data[0], small_disk / "cache")
+    assert list((small_disk / "cache").iterdir()) == [], "nothing of it stays"
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(face_data, read_only_disk):
+    with pytest.raises(OSError, match=r"cache/\w+ cannot be written: Read-only file system\. .*choose a folder"):
+        FaceFolder(face_data[0], read_only_disk / "cache")

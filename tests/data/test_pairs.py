@@ -6,7 +6,7 @@ import torch
 
 from dfd.components import Layout
 from dfd.data import pairs
-from dfd.data.pairs import load_photos, plain_sketches, random_pairs, random_sketches
+from dfd.data.pairs import load_photos, plain_sketches, random_pairs, random_sketches, random_with_lines
 from dfd.data.styles import clean, draw_lines
 
 LAYOUT = Layout()
@@ -15,7 +15,7 @@ LAYOUT = Layout()
 @pytest.fixture
 def plain(monkeypatch):
     """All drawings in one plain style, so that they can be recognised."""
-    monkeypatch.setattr(pairs, "draw", lambda lines, strokes, copy, layout, rng: draw_lines(lines))
+    monkeypatch.setattr(pairs, "draw", lambda lines, *_: draw_lines(lines))
 
 
 def test_photos(faces):
@@ -73,3 +73,8 @@ def test_batches_depend_on_the_random_numbers_alone(faces):
         torch.manual_seed(2)
         assert torch.equal(one, batch(make, 5))
         assert not torch.equal(one, batch(make, 6))
+
+
+def test_a_random_drawing_comes_with_the_plain_lines_of_the_same_face(faces, plain):
+    sketches, lines = random_with_lines(faces, np.arange(4), LAYOUT, np.random.default_rng(0), 12)
+    assert torch.equal(sketches, lines) and len({float(x.sum()) for x in lines}) > 2

@@ -5,21 +5,23 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from face_folder import drawn_landmarks
 
 from dfd.components import Layout
 from dfd.data import styles
 from dfd.data.styles import STYLES, clean, displace, draw, draw_lines, erase_patches, freehand, thicken
 
 LAYOUT = Layout()
+LANDMARKS = drawn_landmarks()
 
 
 @pytest.fixture(scope="module")
 def drawing(faces):
-    return faces.lines(0), faces.strokes(0), np.array(faces.photocopies[0])
+    return faces.lines(0), faces.strokes(0), np.array(faces.photocopies[0]), LANDMARKS
 
 
 def test_ink_stays_in_range(drawing):
-    lines, strokes, copy = drawing
+    lines, strokes, copy, _ = drawing
     before = [array.copy() for array in (lines, *strokes, copy)]
     rng = np.random.default_rng(0)
     for _ in range(24):
@@ -52,22 +54,31 @@ def test_every_style_occurs_in_its_share(monkeypatch):
     rng = np.random.default_rng(0)
     found, count = Counter(), 400
     for _ in range(count):
-        sketch = draw(lines, [], copy, LAYOUT, rng)[0]
+        sketch = draw(lines, [], copy, None, LAYOUT, rng)[0]
         seen = tuple(round(sketch[y + 4, x + 4 + dx].item(), 1) for y, x in probes.values() for dx in (0, 40))
         found[seen] += 1
     names = {  # lines and copy outside the windows, lines and copy inside
-        (0, 0, 0, 0): "freehand",  # draws its strokes, and here there are none
+        (0, 0, 0, 0): "by hand",  # draws its strokes, and here there are none
         (1, 0, 1, 0): "lines",
         (0, 0.9, 0, 0.9): "photocopy",
         (0, 1, 0, 1): "binary",
         (1, 0, 0, 0.9): "photocopy_in_windows",
         (1, 0.9, 1, 0.9): "overlay",
     }
+    shares = {**STYLES, "by hand": STYLES["freehand"] + STYLES["schematic"]}
     assert sum(STYLES.values()) == pytest.approx(1)
-    assert {names[seen] for seen in found} == set(STYLES)
+    assert {names[seen] for seen in found} == set(shares) - {"freehand", "schematic"}
     for seen, n in found.items():
-        share = STYLES[names[seen]]
+        share = shares[names[seen]]
         assert n / count == pytest.approx(share, abs=4 * (share * (1 - share) / count) ** 0.5)
+
+
+def test_schematic_drawings_are_drawn_from_landmarks(monkeypatch):
+    """Nothing is in the drawing but what the landmarks put there; and without landmarks, nothing is."""
+    monkeypatch.setattr(styles, "STYLES", {"schematic": 1})
+    paper, copy = np.zeros((512, 512), bool), np.zeros((512, 512), np.uint8)
+    assert draw(paper, [], copy, LANDMARKS, LAYOUT, np.random.default_rng(0)).any()
+    assert not draw(paper, [], copy, None, LAYOUT, np.random.default_rng(0)).any()
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 7])
@@ -155,7 +166,7 @@ def test_displaced_ink_stays_in_range_and_does_not_change_its_input():
 
 
 def test_plain_lines_are_undamaged(drawing):
-    lines, _, _ = drawing
+    lines, *_ = drawing
     ink = draw_lines(lines)
     assert ink.shape == (1, 512, 512) and ink.dtype == torch.float32
     assert torch.equal(draw_lines(lines, width=1), torch.from_numpy(lines).float()[None])
@@ -164,7 +175,7 @@ def test_plain_lines_are_undamaged(drawing):
 
 
 def test_clean_drawings_have_no_whiskers_and_are_calm(drawing):
-    _, strokes, _ = drawing
+    _, strokes, *_ = drawing
     ink = clean(strokes)
     assert ink.shape == (1, 512, 512) and ink.dtype == torch.float32
     whisker = np.array([[20, 20], [22, 20], [24, 20]], np.float32)
@@ -173,7 +184,7 @@ def test_clean_drawings_have_no_whiskers_and_are_calm(drawing):
 
 
 def test_freehand_drawings_of_one_face_differ_and_resemble_it(drawing):
-    _, strokes, _ = drawing
+    _, strokes, *_ = drawing
     meant = torch.nn.functional.max_pool2d(clean(strokes), 31, stride=1, padding=15) > 0.5
     found = [freehand(strokes, LAYOUT, np.random.default_rng(seed)) for seed in range(12)]
     assert len({round(ink.sum().item()) for ink in found}) > 8

@@ -1,0 +1,80 @@
+"""Where eyes, brows, nose, lips and chin lie in a photo, for drawings as people who cannot draw make them.
+
+dlib's 68 landmarks (extra `evaluation`), and the two pupils. Photos of a face folder are aligned: no detector is
+needed, the landmarks are sought from the box in which dlib's detector finds such faces on average.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+#: 68 landmarks in dlib's order, then the pupils of the picture's left and right eye.
+COUNT = 70
+
+#: left, top, right, bottom in px of 512: mean of dlib's detections on 18 aligned faces (spread 3 to 17 px); landmarks
+#: found from it differ by 0.5 px on average from those found from each face's own box (measured).
+BOX = (97, 157, 404, 463)
+
+
+@lru_cache(maxsize=1)
+def _predictor():
+    """dlib's shape predictor, or None without the packages."""
+    models = find_spec("face_recognition_models")  # found, not imported: importing it needs an old setuptools
+    if models is None or find_spec("dlib") is None:
+        return None
+    import dlib
+
+    folder = Path(next(iter(models.submodule_search_locations))) / "models"
+    return dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
+
+
+def available() -> bool:
+    """Whether `find` can work here."""
+    return _predictor() is not None
+
+
+def find(photo: np.ndarray) -> np.ndarray:
+    """Landmarks of an aligned photo; about 3 ms on one core.
+
+    Args:
+        photo: uint8 512 x 512 x 3 RGB, eyes at (0.38, 0.47) and (0.62, 0.47) of the side.
+
+    Returns:
+        float32 70 x 2 (x, y) in px.
+
+    Raises:
+        ImportError: the packages of the extra `evaluation` are missing.
+    """
+    predictor = _predictor()
+    if predictor is None:
+        raise ImportError('landmarks need the extra packages: pip install ".[evaluation]"')
+    import dlib
+
+    found = predictor(np.ascontiguousarray(photo), dlib.rectangle(*BOX))
+    points = np.float32([(p.x, p.y) for p in found.parts()])
+    grey = photo.mean(2)
+    return np.concatenate([points, np.stack([_pupil(grey, points[36:42]), _pupil(grey, points[42:48])])])
+
+
+def _pupil(grey: np.ndarray, lids: np.ndarray) -> np.ndarray:
+    """Centre (x, y) of the dark in an eye's opening; the iris is the darkest thing between the lids."""
+    middle, width = lids.mean(0), float(np.ptp(lids[:, 0]))
+    rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]][:, *_box(lids, grey.shape)]
+    values = grey[_box(lids, grey.shape)]
+    dark = np.clip(np.quantile(values, 0.3) - values, 0, None)
+    if dark.sum() <= 0:
+        return middle
+    found = np.float32([(columns * dark).sum(), (rows * dark).sum()]) / dark.sum()
+    return np.clip(found, middle - 0.2 * width, middle + 0.2 * width).astype(np.float32)
+
+
+def _box(points: np.ndarray, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of the picture that the points span."""
+    (left, top), (right, bottom) = np.floor(points.min(0)).astype(int), np.ceil(points.max(0)).astype(int) + 1
+    left, right = np.clip([left, right], 0, shape[1])
+    top, bottom = np.clip([top, bottom], 0, shape[0])
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))

@@ -1,0 +1,206 @@
+"""Faces as most people draw them: an almond and circles for an eye, an arc for a brow, three curves for a mouth.
+
+Line drawings made from photos never show an eye so. Strokes made from landmarks give the networks that look, with
+the true photo behind it: what an almond's slant, a brow's arch or a straight mouth says about a face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy.interpolate import splev, splprep
+
+#: Landmarks of each feature, in dlib's order: (brow, lids, pupil) of the picture's left and right eye.
+EYES = ((range(17, 22), range(36, 42), 68), (range(22, 27), range(42, 48), 69))
+NOSE, MOUTH = range(27, 36), range(48, 68)
+
+#: Strokes of the line drawing whose middle lies so near (px) to a feature's box are replaced by the feature.
+REACH = 8
+
+#: Lips nearer than this (px) are closed: one line is drawn between them.
+CLOSED = 4
+
+Strokes = list[np.ndarray]
+
+
+def schematic(strokes: Sequence[np.ndarray], landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """The strokes of a drawing with eyes, brows, nose and mouth drawn anew from landmarks, in a random manner.
+
+    Args:
+        strokes: n x 2 in canvas px each, as `dfd.strokes.trace` gives them.
+        landmarks: float32 70 x 2 as `dfd.data.landmarks.find` gives them.
+
+    Returns:
+        strokes, n x 2 in canvas px each, points about 2 px apart.
+    """
+    tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
+    with_iris, with_crease, with_lashes = rng.random(3) < (0.9, 0.5, 0.15)
+    brow, eye = rng.choice([_brow_line, _brow_shape, _brow_hatched]), rng.choice([_almond, _lids])
+    features: list[tuple[np.ndarray, Strokes]] = []
+    for brows, lids, pupil in EYES:
+        opening = landmarks[lids]
+        opening = opening.mean(0) + (opening - opening.mean(0)) * (1, tall)
+        drawn = eye(opening, rng)
+        drawn += _iris(opening, landmarks[pupil], rng) if with_iris else []
+        drawn += _crease(opening, rng) if with_crease else []
+        drawn += _lashes(opening, rng) if with_lashes else []
+        features.append((landmarks[lids], drawn))
+        features.append((landmarks[brows], brow(landmarks[brows], rng)))
+    features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
+    features.append((landmarks[MOUTH], _mouth(landmarks[MOUTH], rng)))
+    boxes = np.stack([np.concatenate([p.min(0) - REACH, p.max(0) + REACH]) for p, _ in features])
+    middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
+    inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
+    result = [stroke for stroke, covered in zip(strokes, inside, strict=True) if not covered]
+    for points, drawn in features:
+        move = _hand(points.mean(0), rng)
+        result += [move(stroke) for stroke in drawn]
+    return result
+
+
+def curve(points: np.ndarray, step: float = 2, closed: bool = False) -> np.ndarray:
+    """A smooth line through points (n x 2), with a point every `step` px."""
+    points = np.asarray(points, np.float64)
+    keep = np.concatenate([[True], np.abs(np.diff(points, axis=0)).max(1) > 1e-3])
+    points = points[keep]
+    if len(points) < 3:
+        count = max(int(np.linalg.norm(points[-1] - points[0]) / step), 2)
+        return np.linspace(points[0], points[-1], count).astype(np.float32)
+    if closed:
+        points = np.concatenate([points, points[:1]])
+    spline, _ = splprep(points.T, s=0, k=min(3, len(points) - 1), per=closed)
+    length = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
+    return np.stack(splev(np.linspace(0, 1, max(int(length / step), 4)), spline), 1).astype(np.float32)
+
+
+def _by(x: float, y: float) -> np.ndarray:
+    return np.float32([x, y])
+
+
+def _hand(middle: np.ndarray, rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """How a hand errs on one feature as a whole: mostly too large, and moved, stretched and turned a little.
+
+    The sizes matter. In photos a wide mouth is a smile; in drawings it is a mouth: closed lips of 110 px, where the
+    data's have 75 px, became teeth (seen).
+    """
+    size = np.exp(rng.normal(0.12, 0.17) + rng.normal(0, 0.07, 2))
+    matrix = np.diag(size) + rng.normal(0, 0.025, (2, 2))
+    shift = rng.normal(0, 2, 2)
+    return lambda stroke: ((stroke - middle) @ matrix + middle + shift).astype(np.float32)
+
+
+def _almond(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
+    upper, lower = curve(lids[:4]), curve(lids[[3, 4, 5, 0]])
+    return [np.concatenate([upper, lower])]
+
+
+def _lids(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Upper and lower lid apart; the lower one may stop short of the corners, or be left out."""
+    upper, lower = curve(lids[:4]), curve(lids[[3, 4, 5, 0]])
+    short = int(rng.uniform(0, 0.3) * len(lower))
+    return [upper] + ([lower[short : len(lower) - short]] if rng.random() < 0.85 else [])
+
+
+def _iris(lids: np.ndarray, pupil: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """A circle, cut by the lids or whole, and in it a pupil, a dot or a catchlight, or nothing."""
+    radius = np.ptp(lids[:, 0]) * rng.uniform(0.17, 0.25)
+    angles = np.linspace(0, 2 * np.pi, 24)
+    circle = np.stack([np.cos(angles), np.sin(angles)], 1)
+    ring = pupil + radius * circle
+    if rng.random() < 0.6:  # cut by the lids
+        top, bottom = lids[1:3, 1].min(), lids[4:6, 1].max()
+        ring = ring[(ring[:, 1] > top) & (ring[:, 1] < bottom)]
+        gap = np.flatnonzero(np.linalg.norm(np.diff(ring, axis=0), axis=1) > radius)
+        rings = [part for part in np.split(ring, gap + 1) if len(part) > 1]
+    else:
+        rings = [ring]
+    inner = rng.random()
+    if inner < 0.4:
+        rings.append(pupil + radius * rng.uniform(0.25, 0.5) * circle)
+    elif inner < 0.7:  # filled
+        rings += [pupil + radius * share * circle for share in (0.1, 0.25, 0.4)]
+    if inner < 0.15:
+        rings.append(pupil + _by(-0.35 * radius, -0.35 * radius) + 0.2 * radius * circle)
+    return [r.astype(np.float32) for r in rings]
+
+
+def _crease(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
+    rise = np.ptp(lids[:, 0]) * rng.uniform(0.1, 0.25)
+    return [curve(lids[:4] + np.float32([[0, -0.6], [0, -1], [0, -1], [0, -0.6]]) * rise)]
+
+
+def _lashes(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
+    upper, middle = curve(lids[:4]), lids.mean(0) + _by(0, 8)
+    roots = upper[:: max(len(upper) // rng.integers(4, 9), 1)]
+    away = (roots - middle) / np.linalg.norm(roots - middle, axis=1, keepdims=True)
+    return [curve(np.stack([root, root + a * rng.uniform(5, 10)])) for root, a in zip(roots, away, strict=True)]
+
+
+def _brow_line(brow: np.ndarray, rng: np.random.Generator) -> Strokes:
+    line = curve(brow)
+    return [line + np.float32([0, down]) for down in (0, 2, 4)[: rng.integers(1, 4)]]
+
+
+def _brow_shape(brow: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """A thin closed shape; landmarks run along its upper border, and it thins out towards the temple."""
+    thick = rng.uniform(5, 10)
+    profile = np.float32([0, 0.5, 0.8, 0.9, 1])[:: 1 if brow[0, 0] < 256 else -1, None]
+    return [curve(brow), curve(brow + profile * np.float32([[0, thick]]))]
+
+
+def _brow_hatched(brow: np.ndarray, rng: np.random.Generator) -> Strokes:
+    line = curve(brow)[:: rng.integers(2, 4)]
+    lean = np.float32([6 if brow[0, 0] > 256 else -6, 0]) * rng.uniform(-0.5, 1)
+    return [curve(np.stack([p + _by(0, rng.uniform(5, 10)), p + lean])) for p in line]
+
+
+def _nose(nose: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Base, wings, nostrils and bridge, each or not: from a plain curve to all of them."""
+    bridge, base = nose[:4], nose[4:]
+    wing = rng.uniform(8, 14)
+    left, right = base[0] + _by(-wing * 0.5, -wing * 0.7), base[4] + _by(wing * 0.5, -wing * 0.7)
+    kind = rng.random()
+    if kind < 0.45:  # one line from wing to wing
+        drawn = [curve(np.stack([left + _by(4, -wing * 0.5), left, *base, right, right + _by(-4, -wing * 0.5)]))]
+    elif kind < 0.75:  # two wings, a tip between them
+        tip = curve(np.stack([base[1], base[2] + _by(0, 2), base[3]]))
+        sides = [np.stack([left + _by(4, -wing * 0.6), left, base[0], base[1] + _by(-2, 1)])]
+        sides.append(np.stack([right + _by(-4, -wing * 0.6), right, base[4], base[3] + _by(2, 1)]))
+        drawn = [*map(curve, sides), tip]
+    else:  # the base alone
+        drawn = [curve(base)]
+    if rng.random() < 0.4:  # nostrils
+        for middle in (base[1], base[3]):
+            drawn.append(curve(middle + np.float32([[-5, 0], [-2, -4], [3, -4], [5, 0]]) * rng.uniform(0.7, 1.2)))
+    if rng.random() < 0.4:  # one side of the bridge
+        side = rng.choice([-1, 1]) * rng.uniform(3, 14)
+        first = rng.integers(0, 3)
+        drawn.append(curve(bridge[first:] + np.float32([side, 0])))
+    elif rng.random() < 0.1:
+        drawn += [curve(bridge + np.float32([side, 0])) for side in (-9, 9)]
+    return drawn
+
+
+def _mouth(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Lips and what is between them; a closed mouth may be a single line with a lower lip hinted at."""
+    upper, lower = mouth[:7], mouth[[6, 7, 8, 9, 10, 11, 0]]
+    above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
+    open_by = float((mouth[17:20, 1] - mouth[[15, 14, 13], 1]).mean())
+    between = [curve((above + below) / 2)] if open_by < CLOSED else [curve(above), curve(below)]
+    kind = rng.random()
+    if kind < 0.55:
+        drawn = [curve(upper), curve(lower), *between]
+    elif kind < 0.75:  # lips without their corners
+        drawn = [curve(upper)[4:-4], curve(lower)[6:-6], *between]
+    elif kind < 0.9 or open_by >= CLOSED:  # the line and the lower lip
+        drawn = [*between, curve(lower)[8:-8]]
+    else:
+        drawn = between
+    if open_by >= CLOSED and rng.random() < 0.4:  # teeth
+        top, bottom = curve(above), curve(below)
+        count = min(len(top), len(bottom))
+        for k in np.linspace(0.15, 0.85, rng.integers(4, 9)):
+            i = int(k * count)
+            drawn.append(curve(np.stack([top[i], bottom[i]])))
+    return drawn

@@ -1,0 +1,40 @@
+"""Landmarks of aligned photos."""
+
+import numpy as np
+import pytest
+
+from dfd.data import landmarks
+from dfd.data.faces import FaceFolder
+
+needs_dlib = pytest.mark.skipif(not landmarks.available(), reason="needs the extra `evaluation`")
+
+
+def test_without_the_packages_the_extra_is_named(monkeypatch, face_data, tmp_path):
+    monkeypatch.setattr(landmarks, "_predictor", lambda: None)
+    with pytest.raises(ImportError, match="evaluation"):
+        landmarks.find(np.zeros((512, 512, 3), np.uint8))
+    assert FaceFolder(face_data[0], tmp_path).landmarks is None
+
+
+@needs_dlib
+def test_landmarks_lie_where_the_features_of_a_drawn_face_are(faces):
+    found = landmarks.find(faces.photos[0])
+    assert found.shape == (landmarks.COUNT, 2) and found.dtype == np.float32
+    for points, (x, y) in ((range(36, 42), (195, 241)), (range(42, 48), (317, 241))):
+        assert np.abs(found[points].mean(0) - (x, y)).max() < 25
+
+
+@needs_dlib
+def test_a_folder_finds_them_once(face_data, tmp_path, monkeypatch):
+    first = FaceFolder(face_data[0], tmp_path).landmarks
+    assert first.shape == (4, landmarks.COUNT, 2)
+    monkeypatch.setattr(FaceFolder, "_mark", lambda self, folder: pytest.fail("sought again"))
+    assert np.array_equal(FaceFolder(face_data[0], tmp_path).landmarks, first)
+
+
+def test_a_pupil_is_the_dark_in_the_opening():
+    grey = np.full((512, 512), 200.0)
+    grey[235:248, 205:215] = 20
+    lids = np.float32([[170, 241], [185, 230], [215, 230], [230, 241], [215, 250], [185, 250]])
+    assert np.allclose(landmarks._pupil(grey, lids), (209.5, 241), atol=1)
+    assert np.allclose(landmarks._pupil(np.full((512, 512), 9.0), lids), lids.mean(0)), "nothing is darker: the middle"

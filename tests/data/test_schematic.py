@@ -1,0 +1,67 @@
+"""Faces drawn from landmarks, as people draw who cannot."""
+
+import numpy as np
+import pytest
+from face_folder import drawn_landmarks
+
+from dfd.data.schematic import MOUTH, NOSE, REACH, curve, schematic
+
+LANDMARKS = drawn_landmarks()
+
+
+def drawings(landmarks=LANDMARKS, strokes=(), count=40):
+    return [schematic(strokes, landmarks, np.random.default_rng(seed)) for seed in range(count)]
+
+
+def test_strokes_are_fine_finite_and_within_the_face():
+    for strokes in drawings():
+        for stroke in strokes:
+            assert stroke.ndim == 2 and stroke.shape[1] == 2 and len(stroke) >= 2 and stroke.dtype == np.float32
+            assert np.isfinite(stroke).all()
+            assert (stroke > LANDMARKS.min(0) - 40).all() and (stroke < LANDMARKS.max(0) + 40).all()
+
+
+def test_every_feature_is_drawn_where_it_is():
+    for strokes in drawings():
+        points = np.concatenate(strokes)
+        for feature in (range(17, 22), range(22, 27), range(36, 42), range(42, 48), NOSE, MOUTH):
+            box = LANDMARKS[feature]
+            inside = ((points > box.min(0) - 10) & (points < box.max(0) + 10)).all(1)
+            assert inside.sum() >= 8
+
+
+def test_the_features_replace_the_strokes_that_show_them_and_no_others():
+    middle = LANDMARKS[MOUTH].mean(0)
+    lips = np.stack([middle + np.float32([x, 0]) for x in np.linspace(-40, 40, 20)]).astype(np.float32)
+    hair = lips + np.float32([0, 40 - middle[1]])
+    for strokes in drawings(strokes=[lips, hair], count=5):
+        assert any(np.array_equal(stroke, hair) for stroke in strokes)
+        assert not any(np.array_equal(stroke, lips) for stroke in strokes)
+    beside = LANDMARKS[MOUTH].max(0) + 2 * REACH + np.zeros((3, 2), np.float32)
+    assert any(np.array_equal(stroke, beside) for stroke in drawings(strokes=[beside], count=1)[0])
+
+
+def test_an_open_mouth_and_a_closed_one_differ():
+    """Between closed lips there is one line: no stroke lies much above it and below the upper lip's bow."""
+    closed = LANDMARKS.copy()
+    closed[60:68, 1] = LANDMARKS[MOUTH][:, 1].mean()
+    counts = []
+    for landmarks in (closed, LANDMARKS):
+        mouths = [
+            [s for s in d if np.abs(s.mean(0) - landmarks[MOUTH].mean(0)).max() < 25] for d in drawings(landmarks)
+        ]
+        counts.append(np.mean([len(mouth) for mouth in mouths]))
+    assert counts[0] < counts[1] - 0.5
+
+
+def test_manners_differ_and_a_seed_repeats_them():
+    one, other = (drawings(count=1)[0] for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert len({len(d) for d in drawings()}) > 5
+
+
+@pytest.mark.parametrize("points", [[[0, 0], [10, 0]], [[0, 0], [0, 0], [10, 0]], [[0, 0], [5, 5], [10, 0]]])
+def test_a_curve_goes_through_its_ends(points):
+    line = curve(np.float32(points))
+    assert np.allclose(line[0], points[0], atol=0.1) and np.allclose(line[-1], points[-1], atol=0.1)
+    assert np.linalg.norm(np.diff(line, axis=0), axis=1).max() < 5.1
