@@ -1,6 +1,6 @@
-"""`python -m dfd.train autoencoders|synthesis|pix2pix`: options of the two training stages and of the baseline.
+"""`python -m dfd.train autoencoders|encoders|synthesis|lines|pix2pix`: options of all that is trained.
 
-`accelerate launch` works too, for the two stages.
+`accelerate launch` works too, but for the baseline.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dfd.components import COMPONENTS, Layout
 from dfd.models.presets import PRESETS
-from dfd.training import autoencoders, pix2pix, synthesis
+from dfd.training import autoencoders, encoders, lines, pix2pix, synthesis
 from dfd.training.losses import ADVERSARIAL
 from dfd.training.run import TrainingDiverged
 
@@ -52,6 +52,13 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     stage.set_defaults(run=lambda values: autoencoders.train(autoencoders.Options(**values)))
 
+    stage = stages.add_parser("encoders", help="between the stages: encoders get used to rough drawings")
+    _common(stage, _defaults(encoders.Options))
+    stage.add_argument("--components", nargs="+", choices=COMPONENTS, help="train only these")
+    stage.add_argument("--weight-decay", type=float)
+    stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
+    stage.set_defaults(run=lambda values: encoders.train(encoders.Options(**values)))
+
     stage = stages.add_parser("synthesis", help="stage II: feature mapping and image synthesis, encoders frozen")
     _common(stage, _defaults(synthesis.Options))
     stage.add_argument("--autoencoders", type=Path, required=True, help="folder with <component>_autoencoder folders")
@@ -71,6 +78,13 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
     stage.add_argument("--hours", type=float, help="train for so long, in place of --images")
     stage.set_defaults(run=lambda values: pix2pix.train(pix2pix.Options(**values)))
+
+    stage = stages.add_parser("lines", help="the line extractor: photos -> where their line drawings have lines")
+    _common(stage, _defaults(lines.Options))
+    stage.add_argument("--side", type=int, help="of the pieces of photos to train on, in pixels")
+    stage.add_argument("--weight-decay", type=float)
+    stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
+    stage.set_defaults(run=lambda values: lines.train(lines.Options(**values)))
 
     values = vars(parser.parse_args(arguments))
     values.pop("stage")

@@ -1,4 +1,8 @@
-"""Obedience: how much of a drawing is found again in the picture made from it, and how much was added."""
+"""Obedience: how much of a drawing is found again in the picture made from it, and how much was added.
+
+The lines of a picture are those of the classical filter, `dfd.lines.extract_lines`, whatever draws photos for visitors:
+a yardstick that was trained, or that is replaced, cannot compare weights of different days.
+"""
 
 from __future__ import annotations
 

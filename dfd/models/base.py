@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
+from safetensors import SafetensorError
 
-from dfd.files import file_hash
+from dfd.files import cannot_write, file_hash
 
 #: Beside the weights: file name -> sha256.
 CHECKSUMS = "checksums.json"
@@ -64,11 +65,23 @@ class Model(ModelMixin, ConfigMixin):
         return (model, info) if want_info else model
 
     def save_pretrained(self, save_directory, *args, **kwargs):
-        """diffusers' own; also writes down what the weights are, for `from_pretrained` to compare."""
-        super().save_pretrained(save_directory, *args, **kwargs)
-        files = sorted(Path(save_directory).glob("*.safetensors"))
-        text = json.dumps({file.name: file_hash(file) for file in files}, indent=2) + "\n"
-        (Path(save_directory) / CHECKSUMS).write_text(text, "utf-8")
+        """diffusers' own; also writes down what the weights are, for `from_pretrained` to compare.
+
+        Until all is written the list is empty: `from_pretrained` refuses what a save left that was cut off.
+
+        Raises:
+            OSError: the folder cannot be written, as on a full disk; the message names it.
+        """
+        folder = Path(save_directory)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / CHECKSUMS).write_text("{}\n", "utf-8")
+            super().save_pretrained(save_directory, *args, **kwargs)
+            files = sorted(folder.glob("*.safetensors"))
+            text = json.dumps({file.name: file_hash(file) for file in files}, indent=2) + "\n"
+            (folder / CHECKSUMS).write_text(text, "utf-8")
+        except (OSError, SafetensorError) as error:
+            raise cannot_write(folder, error) from error
 
 
 def _check(folder: Path) -> None:
@@ -79,6 +92,8 @@ def _check(folder: Path) -> None:
         return
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder / CHECKSUMS} cannot be read: {error}") from error
+    if not expected:
+        raise ValueError(f"{folder} was not saved to its end: save the model again, or get the folder again")
     for name, checksum in expected.items():
         file = folder / name
         if file.is_file() and file_hash(file) != checksum:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from diffusers import ConfigMixin, ModelMixin  # noqa: F401 - diffusers looks for ModelMixin in this module
@@ -61,10 +61,19 @@ class FeatureMapping(Model):
             self.latent_mean[i] = codes.mean(0)
             self.latent_std[i] = codes.std(0).clamp(min=1e-4)
 
-    def forward(self, latents: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Raw codes, component -> N x latent_dim  ->  map N x out_channels x s x s, s = 512 / map_scale."""
-        maps = {}
-        for i, component in enumerate(COMPONENTS):
-            standardised = (latents[component] - self.latent_mean[i]) / self.latent_std[i]
-            maps[component] = self.decoders[component](standardised)
-        return self.layout.merge(maps)
+    def decode(self, component: str, latents: torch.Tensor) -> torch.Tensor:
+        """Raw codes of one component, N x latent_dim  ->  its map N x out_channels x s x s, s = size / map_scale."""
+        i = COMPONENTS.index(component)
+        return self.decoders[component]((latents - self.latent_mean[i]) / self.latent_std[i])
+
+    def forward(
+        self,
+        latents: Mapping[str, torch.Tensor],
+        decode: Callable[[str, torch.Tensor], torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """Raw codes, component -> N x latent_dim  ->  map N x out_channels x s x s, s = 512 / map_scale.
+
+        `decode` stands in for the method of that name, such as one that remembers its maps.
+        """
+        decode = decode or self.decode
+        return self.layout.merge({component: decode(component, latents[component]) for component in COMPONENTS})

@@ -64,6 +64,11 @@ class AutoencoderLosses(nn.Module):
         self.autoencoders = nn.ModuleDict(autoencoders)
         self.layout = layout
 
+    @property
+    def networks(self) -> nn.ModuleDict:
+        """What is trained, by component; they share no parameter."""
+        return self.autoencoders
+
     def forward(self, sketches: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
         crops, wanted = self.layout.crop(sketches), self.layout.crop(targets)
         return {
@@ -143,15 +148,18 @@ def training_step(
     optimizer: torch.optim.Optimizer,
     accelerator: Accelerator,
 ) -> dict[str, torch.Tensor]:
-    """One step on sketches and clean drawings, N x 1 x 512 x 512 each; returns each component's loss."""
+    """One step on sketches and what they stand for, N x 1 x 512 x 512 each; returns each component's loss.
+
+    Serves any module that gives losses by component and has `networks`.
+    """
     losses.train()
     with accelerator.autocast():
         values = losses(sketches, targets)
     optimizer.zero_grad()
     accelerator.backward(torch.stack(list(values.values())).sum())
-    # The components share no parameter: clipped one by one, none slows another down.
-    for model in accelerator.unwrap_model(losses).autoencoders.values():
-        accelerator.clip_grad_norm_(model.parameters(), CLIP_NORM)
+    # Clipped one by one, no component slows another down.
+    for network in accelerator.unwrap_model(losses).networks.values():
+        accelerator.clip_grad_norm_(network.parameters(), CLIP_NORM)
     optimizer.step()
     return values
 

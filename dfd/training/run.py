@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 
 from dfd.components import Layout
+from dfd.files import whole_file
 
 WARMUP_STEPS = 100
 FINAL_LEARNING_RATE = 0.05
@@ -106,10 +106,8 @@ class Run:
         """Writes the checkpoint beside the old one, then renames it: there is always a whole one."""
         self.saved_at = time.monotonic()
         if self.accelerator.is_main_process:
-            path = self.folder / "checkpoint.pt"
-            partial = path.with_suffix(".partial")
-            torch.save({"step": step, **{k: v.state_dict() for k, v in self.state.items()}}, partial)
-            os.replace(partial, path)
+            with whole_file(self.folder / "checkpoint.pt") as partial:
+                torch.save({"step": step, **{k: v.state_dict() for k, v in self.state.items()}}, partial)
         self.accelerator.wait_for_everyone()
 
     def add(self, losses: Mapping[str, torch.Tensor], images: int) -> None:
@@ -149,9 +147,7 @@ class Run:
                 # A resumed run repeats the steps after its checkpoint: the new rows replace the old.
                 rows = [old for old in csv.DictReader(file) if int(old["step"]) < row["step"]] + rows
         columns = list(dict.fromkeys(name for r in rows for name in r))
-        partial = path.with_suffix(".partial")
-        with open(partial, "w", newline="") as file:
+        with whole_file(path) as partial, open(partial, "w", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="")
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(partial, path)

@@ -79,6 +79,19 @@ class Generator(nn.Module):
         return photo.float(), None if preview is None else preview.float(), divergence
 
 
+def other_framing(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """The same people in another framing: half of the batches mirrored, and all cut to 70 to 100 % of the side.
+
+    Appearance is taken from these. Taken from the photo itself it tells where hair ends, which is for the drawing to
+    say: whole-drawing F1 then varied by 7.4 % over twenty appearances of a long-haired drawing (measured).
+    """
+    if rng.random() < 0.5:
+        photos = photos.flip(-1)
+    side = int(CANVAS * rng.uniform(0.7, 1))
+    y, x = rng.integers(0, CANVAS - side + 1, 2)
+    return photos[..., y : y + side, x : x + side]
+
+
 def views(pictures: torch.Tensor, corner: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
     """What the loss networks see: pictures halved, and a crop of `CROP` px at full size from `corner` (y, x).
 
@@ -256,7 +269,7 @@ class SynthesisTrainer:
         with self.accelerator.autocast():
             with torch.no_grad():
                 real_features = [self.features(view) for view in views(photos, corner)]
-            made, preview, divergence = self.generator(latents, photos)
+            made, preview, divergence = self.generator(latents, other_framing(photos, rng))
             fake_features = [self.features(view) for view in views(made, corner)]
         losses = {
             "l1": F.l1_loss(made, photos),

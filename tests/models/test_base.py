@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusers import ModelMixin
 from safetensors.torch import load_file, save_file
 
 from dfd.models import AppearanceEncoder
@@ -64,3 +65,24 @@ def test_a_damaged_list_of_checksums_is_named(folder):
     (folder / "checksums.json").write_text("{")
     with pytest.raises(ValueError, match=r"checksums\.json cannot be read"):
         AppearanceEncoder.from_pretrained(folder)
+
+
+def test_a_save_that_is_cut_off_is_never_loaded(folder, monkeypatch):
+    save = ModelMixin.save_pretrained
+
+    def die(self, directory, *args, **kwargs):
+        save(self, directory, *args, **kwargs)  # the weights are whole, but who knows?
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ModelMixin, "save_pretrained", die)
+        AppearanceEncoder(4, hidden=8).save_pretrained(folder)
+    with pytest.raises(ValueError, match="appearance was not saved to its end: save the model again"):
+        AppearanceEncoder.from_pretrained(folder)
+
+
+def test_a_full_disk_is_named_and_what_it_holds_is_not_loaded(small_disk):
+    with pytest.raises(OSError, match=r"disk/appearance cannot be written: .*No space left on device.*Make room"):
+        AppearanceEncoder(4, hidden=512).save_pretrained(small_disk / "appearance")
+    with pytest.raises((OSError, ValueError), match="appearance"):
+        AppearanceEncoder.from_pretrained(small_disk / "appearance")

@@ -1,11 +1,20 @@
 """Checkpoints, resumption, divergence, metrics, and the learning-rate curve."""
 
 import csv
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 import torch
 from accelerate import Accelerator
 
+from dfd.models import ComponentAutoencoder
+from dfd.training import autoencoders
 from dfd.training.run import Run, TrainingDiverged, learning_rate_factor, seed_step
 
 
@@ -79,3 +88,81 @@ def test_metrics_are_means_and_a_resumed_run_replaces_repeated_rows(run):
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["2", "4"]
     assert [row["late"] for row in rows] == ["", "2.0"]
+
+
+class Steps:
+    """A state of 4 MB in which every number is the step."""
+
+    def __init__(self):
+        self.tensors = {}
+
+    def state_dict(self):
+        return self.tensors
+
+    def load_state_dict(self, tensors):
+        self.tensors = tensors
+
+    def step(self, step):
+        self.tensors = {str(i): torch.full((20_000,), float(step)) for i in range(50)}
+
+
+def save_for_ever(folder, saved):
+    state = Steps()
+    run = Run(folder, Accelerator(cpu=True), {"state": state}, save_minutes=0)
+    for step in range(run.resume() + 1, 10**9):
+        state.step(step)
+        run.add({"l1": torch.tensor(1.0)}, images=1)
+        run.log(step, step)  # before saving, as the trainers do: a step that is saved has its row
+        run.save(step)
+        saved.value = step
+
+
+def test_a_process_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
+    processes = multiprocessing.get_context("fork")
+    saved, last = processes.Value("q", 0), 0
+    for _ in range(6):
+        process = processes.Process(target=save_for_ever, args=(tmp_path, saved), daemon=True)
+        process.start()
+        deadline = time.monotonic() + 60
+        while saved.value <= last + 1 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.03))
+        process.kill()
+        process.join()
+        assert saved.value > last, "nothing was saved"
+        state = Steps()
+        last = Run(tmp_path, Accelerator(cpu=True), {"state": state}, save_minutes=0).resume()
+        assert last >= saved.value
+        assert {value for tensor in state.tensors.values() for value in tensor.unique().tolist()} == {last}
+        with open(tmp_path / "metrics.csv", newline="") as file:
+            steps = [int(row["step"]) for row in csv.DictReader(file)]
+        assert steps == list(range(1, len(steps) + 1)) and len(steps) >= saved.value
+
+
+def test_a_full_disk_keeps_the_old_checkpoint_and_is_named(small_disk):
+    model = torch.nn.Linear(2, 2)
+    run = Run(small_disk / "run", Accelerator(cpu=True), {"model": model}, save_minutes=10)
+    run.save(7)
+    run.state = {"model": torch.nn.Linear(1000, 500)}
+    with pytest.raises(OSError, match=r"run/checkpoint\.pt cannot be written: .*Make room"):
+        run.save(8)
+    run.state = {"model": model}
+    assert run.resume() == 7
+
+
+def test_a_training_that_is_killed_goes_on(quick):
+    options = {**quick, "components": ("nose",), "images": 40}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if name != "components"]
+    command = [sys.executable, "-m", "dfd.train", "autoencoders", *flags, "--components", "nose"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    while not (quick["output"] / "checkpoint.pt").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    stored = torch.load(quick["output"] / "checkpoint.pt", weights_only=True)
+    assert 1 <= stored["step"] < 20
+    autoencoders.train(autoencoders.Options(**options))
+    assert (quick["output"] / "metrics.csv").read_text().splitlines()[-1].startswith("20,40,")
+    ComponentAutoencoder.from_pretrained(quick["output"], subfolder="nose_autoencoder")

@@ -11,7 +11,7 @@ from dfd.data.pairs import load_photos, plain_sketches
 from dfd.models import FeatureMapping, presets
 from dfd.training import synthesis
 from dfd.training.run import Run
-from dfd.training.synthesis import Options, SynthesisTrainer, train, views
+from dfd.training.synthesis import Options, SynthesisTrainer, other_framing, train, views
 
 LATENT_DIM = 64
 LOGIT_BIAS = {"projected": ".6.bias", "multiscale": ".4.bias"}
@@ -95,7 +95,8 @@ def test_the_encoders_stay_frozen(options, four):
         assert all(torch.equal(before[name][k], v) for k, v in model.state_dict().items())
 
 
-def test_overfits_four_faces(options, four):
+def test_overfits_four_faces(options, four, monkeypatch):
+    monkeypatch.setattr(synthesis, "other_framing", lambda photos, rng: photos)
     trainer = make_trainer(options, 10_000, discriminator="none", learning_rate=5e-3, latent_noise=0)
     trainer.raw_generator.feature_mapping.set_statistics(trainer.encode(four[0]))
     losses = [trainer.step(step + 100, *four, np.random.default_rng(0)) for step in range(60)]
@@ -126,6 +127,14 @@ def test_codes_are_refined_onto_the_other_faces(options):
     trainer.options.projected_share = 0.0
     kept = trainer.refine(codes, ids, np.random.default_rng(0))
     assert all(torch.equal(kept[name], codes[name]) for name in COMPONENTS)
+
+
+def test_appearance_is_taken_from_another_framing_of_the_same_photos(four):
+    framed = [other_framing(four[1], np.random.default_rng(seed)) for seed in range(12)]
+    assert {x.shape[:2] for x in framed} == {(4, 3)} and all(358 <= x.shape[2] == x.shape[3] <= 512 for x in framed)
+    assert len({x.shape[2] for x in framed}) > 4
+    bright = four[1].mean((2, 3))
+    assert all((x.mean((2, 3)) - bright).abs().max() < 0.5 for x in framed), "the colours stay"
 
 
 def test_views_are_the_halved_picture_and_a_crop(four):

@@ -1,0 +1,150 @@
+"""Between the stages: encoders learn that a drawing by any hand means what its careful line drawing means.
+
+Auto-encoders alone give an almond with a circle in it a code of its own, far from the codes of eyes. Here each encoder
+learns to give any drawing of a face the code that it used to give to the line drawing of that face (the goal, by a
+frozen copy), so that codes, decoders, bank and stage II all stay what they were. Mean squared error makes what a rough
+drawing leaves open the mean of what it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from dfd.components import COMPONENTS, Layout
+from dfd.data.faces import FaceFolder
+from dfd.data.pairs import drawings_of, plain_sketches, random_with_lines
+from dfd.models import ComponentAutoencoder
+from dfd.training.autoencoders import training_step
+from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
+
+
+@dataclass(kw_only=True)
+class Options(RunOptions):
+    """Options of the encoders' training."""
+
+    components: Sequence[str] = COMPONENTS
+    batch_size: int = 8
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    ema_decay: float = 0.998
+    sample_steps: int = 250
+
+
+class EncoderLosses(nn.Module):
+    """Drawings and plain line drawings of the same faces, N x 1 x 512 x 512 each -> loss of each component.
+
+    One module, so that it can be distributed as one.
+
+    Args:
+        autoencoders: component -> trained auto-encoder; only its encoder is trained further, its decoder is frozen.
+        layout: where the components lie.
+    """
+
+    def __init__(self, autoencoders: Mapping[str, ComponentAutoencoder], layout: Layout):
+        super().__init__()
+        for model in autoencoders.values():
+            model.decoder.requires_grad_(False)
+        # Not among the module's own parts: they are neither trained nor averaged nor saved.
+        self.teachers = {name: deepcopy(model).eval().requires_grad_(False) for name, model in autoencoders.items()}
+        self.encoders = nn.ModuleDict({name: model.encoder for name, model in autoencoders.items()})
+        self.layout = layout
+
+    @property
+    def networks(self) -> nn.ModuleDict:
+        """What is trained, by component; they share no parameter."""
+        return self.encoders
+
+    def forward(self, sketches: torch.Tensor, lines: torch.Tensor) -> dict[str, torch.Tensor]:
+        crops, plain = self.layout.crop(sketches), self.layout.crop(lines)
+        return {
+            name: code_distance(encoder(teacher.reduce(crops[name])).float(), teacher.encode(plain[name]).float())
+            for (name, teacher), encoder in zip(self.teachers.items(), self.encoders.values(), strict=True)
+        }
+
+
+def code_distance(codes: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
+    """Mean squared distance of codes N x D from the codes that they are to equal, as a share of those codes' variance.
+
+    1 is the distance of the mean code: such a drawing says nothing of its face. The goals must be a frozen encoder's:
+    with the moving encoder's own, all codes became one within 1,600 images (tried).
+    """
+    return (codes - goals).square().mean() / goals.var(0, correction=0).mean().clamp(min=1e-6)
+
+
+def train(options: Options) -> Path:
+    """Trains the encoders of `start_from` further and writes `output/<component>_autoencoder`; resumes if it can.
+
+    Raises:
+        TrainingDiverged: a loss is not finite; the last good checkpoint stays.
+        ValueError: there is no `start_from`.
+    """
+    if options.start_from is None:
+        raise ValueError("encoders are trained further, not anew: start from a folder with trained auto-encoders")
+    accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
+    layout = options.layout or Layout()
+    faces = FaceFolder(options.data, options.cache)
+    train_faces = faces.select("train")
+    torch.manual_seed(options.seed)
+    autoencoders = {
+        name: ComponentAutoencoder.from_pretrained(options.start_from / f"{name}_autoencoder")
+        for name in options.components
+    }
+    losses = EncoderLosses(autoencoders, layout).to(accelerator.device, memory_format=torch.channels_last)
+    for teacher in losses.teachers.values():
+        teacher.to(accelerator.device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(
+        losses.parameters(), options.learning_rate, weight_decay=options.weight_decay, fused=True
+    )
+    average = AveragedModel(losses, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True)
+    state = {"models": losses, "optimizer": optimizer, "average": average}
+    run = Run(options.output, accelerator, state, options.save_minutes)
+    done = run.resume()
+    distributed, optimizer = accelerator.prepare(losses, optimizer)
+    per_step = options.batch_size * accelerator.num_processes
+    total = -(-options.images // per_step)
+    held_out = faces.select("validation")
+    held_out = (held_out if len(held_out) else train_faces)[:64]
+    rng = np.random.default_rng(0)  # the same faces in the same styles at every look
+    drawings = drawings_of(faces, held_out, layout, rng)
+    held_out = [x.to(accelerator.device) for x in (drawings, plain_sketches(faces, held_out))]
+
+    progress = tqdm(total=total, initial=done, unit="step", disable=not accelerator.is_main_process)
+    for step in range(done, total):
+        rng = seed_step(options.seed, accelerator.process_index, step)
+        for group in optimizer.param_groups:
+            group["lr"] = options.learning_rate * learning_rate_factor(step, total)
+        batch = random_with_lines(faces, train_faces, layout, rng, options.batch_size)
+        run.add(
+            training_step(distributed, *(x.to(accelerator.device) for x in batch), optimizer, accelerator), per_step
+        )
+        average.update_parameters(losses)
+        progress.update()
+        last = step + 1 == total
+        if (step + 1) % options.sample_steps == 0 or last:
+            progress.set_postfix(run.log(step + 1, (step + 1) * per_step, evaluate(average.module, *held_out)))
+        if run.due() or last:
+            run.save(step + 1)
+            if accelerator.is_main_process:
+                for name, model in autoencoders.items():
+                    averaged = deepcopy(model)
+                    averaged.encoder.load_state_dict(average.module.encoders[name].state_dict())
+                    averaged.save_pretrained(run.folder / f"{name}_autoencoder")
+    accelerator.wait_for_everyone()
+    return run.folder
+
+
+@torch.no_grad()
+def evaluate(losses: EncoderLosses, sketches: torch.Tensor, lines: torch.Tensor) -> dict[str, float]:
+    """`code_distance` of each component on faces not trained on."""
+    losses.eval()
+    return {f"val_{name}": float(value) for name, value in losses(sketches, lines).items()}
