@@ -25,9 +25,10 @@ from dfd.interpolation import mix_faces
 from dfd.manifold import Projection
 from dfd.provenance import NOTICE, XMP
 from dfd.ui import texts
-from dfd.ui.controls import ONE_BY_ONE, Translate
+from dfd.ui.controls import ONE_BY_ONE, READ_ONE_BY_ONE, Translate
 from dfd.ui.draw_tab import EXAMPLES
 from dfd.ui.engine import Engine
+from dfd.ui.importing import Tracer
 from dfd.ui.places import LETTERS, Places
 from dfd.ui.rendering import render
 from dfd.ui.results import Results, problem, shot
@@ -57,8 +58,9 @@ class FaceFile(gr.File):
     It takes a saved face, drawing or session, or any picture of a drawing.
     """
 
-    def __init__(self, label: str):
+    def __init__(self, label: str, tracer: Tracer):
         super().__init__(label=label, visible=False)
+        self._tracer = tracer  # under another name Gradio would send it to the page
 
     def get_block_name(self) -> str:
         return "api"  # as of gr.Api, which the page does not mount
@@ -66,7 +68,7 @@ class FaceFile(gr.File):
     def preprocess(self, payload: Any) -> Session | None:
         path = super().preprocess(payload)
         try:
-            return path and read_session(path)
+            return path and read_session(path, self._tracer)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -178,7 +180,7 @@ def blend_tab(engine: Engine, t: Translate) -> None:
 
     def open_file(path: str) -> dict[str, Any]:
         try:
-            session = read_session(path)
+            session = read_session(path, engine.trace)
             return Places.fill(session, render(session))
         except ValueError as error:
             raise refusal(error) from error
@@ -201,7 +203,7 @@ def blend_tab(engine: Engine, t: Translate) -> None:
             animate(ending), [places, start, end], between, **_PRIVATE, **ONE_BY_ONE, show_progress_on=faces_between
         )
     save_mix.click(save, [places, *letters], mixed, **_QUIET, **ONE_BY_ONE)
-    opener.upload(open_file, opener, places, concurrency_limit=None, **_QUIET)
+    opener.upload(open_file, opener, places, **READ_ONE_BY_ONE, **_QUIET)
 
     endpoints(engine, code)
 
@@ -251,12 +253,12 @@ def endpoints(engine: Engine, code: Callable[[Session | None], Projection]) -> N
         except ValueError as error:
             raise refusal(error) from error
 
-    a, b = FaceFile("a"), FaceFile("b")
+    a, b = FaceFile("a", engine.trace), FaceFile("b", engine.trace)
     steps = gr.Slider(2, MAX_FRAMES, FRAMES, step=1, label="steps", visible=False)
     kind = gr.Radio([ending[1:] for ending in FORMATS], value="webp", label="kind", visible=False)
     bounce = gr.Checkbox(True, label="bounce", visible=False)
     a.upload(morph, [a, b, steps, kind, bounce], AnimationFile(), api_name="morph", **ONE_BY_ONE)
-    parts = [FaceFile(name) for name in COMPONENTS]
+    parts = [FaceFile(name, engine.trace) for name in COMPONENTS]
     look = gr.Radio([*COMPONENTS, "mean"], value="remainder", label="appearance_from", visible=False)
     picture = gr.Image(visible=False, format="png", label="Face")
     parts[0].upload(mix, [*parts, look], picture, api_name="mix", **ONE_BY_ONE)

@@ -16,6 +16,9 @@ Translate = Callable[[str], I18nData]
 #: How events are run that make faces: one at a time, whichever tab asks, since two would only slow each other down.
 ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "face"}
 
+#: How events are run that read files: one at a time, since a picture of 50 megapixels takes half a gigabyte.
+READ_ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "file"}
+
 
 def manifold_radio(t: Translate, elem_id: str, **options) -> gr.Radio:
     """Whose faces to follow: "all", "female" or "male"."""

@@ -16,14 +16,15 @@ from typing import Any
 
 import gradio as gr
 import torch
+from gradio.context import Context
 from PIL import Image
 
 from dfd.components import COMPONENTS
 from dfd.ui import details, texts
-from dfd.ui.controls import ONE_BY_ONE, Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import ONE_BY_ONE, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
 from dfd.ui.engine import Engine, Result
 from dfd.ui.pad import Pad
-from dfd.ui.results import Results, problem, shot
+from dfd.ui.results import NO_ANSWER, Results, problem, shot
 from dfd.ui.session import (
     ALTERNATIVES,
     DEFAULT_SETTINGS,
@@ -98,10 +99,11 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
             parts = [refinement_slider(t(name), f"refinement_{name}") for name in COMPONENTS]
         with gr.Accordion(t("advanced"), open=False, elem_id="advanced"):
             fewest = min(len(engine.pipeline.manifold.subset_rows(name)) for name in ("male", "female"))
+            most = min(MAX_NEIGHBORS, fewest)
             neighbors = gr.Slider(
                 1,
-                min(MAX_NEIGHBORS, fewest),
-                DEFAULT_SETTINGS["num_neighbors"],
+                most,
+                min(DEFAULT_SETTINGS["num_neighbors"], most),
                 step=1,
                 label=t("neighbors"),
                 info=t("neighbors_info"),
@@ -153,6 +155,8 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         "show_progress_on": results,
     }
 
+    page = Context.root_block
+
     def make(value: dict | None, chosen: dict | None, shown: list[bool], accepted: str) -> Iterator[tuple]:
         """Updates of `outputs`: the face first, then what is shown around it."""
         started = time.perf_counter()
@@ -173,7 +177,8 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         comparing, helping, inspecting, suggesting = shown
         yield (
             gr.skip(),
-            Pad.show(engine.shadow(result.projection)),
+            # A shadow takes longer than a face: it can wait, where others wait for their faces.
+            gr.skip() if len(page._queue) else Pad.show(engine.shadow(result.projection)),
             (drawing.convert("RGB"), result.face) if comparing else gr.skip(),
             who_helped(engine, result, accepted) if helping else gr.skip(),
             what_is_seen(engine, result, session.settings, accepted) if inspecting else gr.skip(),
@@ -195,9 +200,11 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
 
     changes = [pad.input, generate.click, manifold.input, neighbors.input, *(part.input for part in parts)]
     inputs = [pad, *settings, *are_open.values()]
-    gr.on(changes, draw, inputs, outputs, **making)
+    making_face = [gr.on([*changes, results.retry], draw, inputs, outputs, **making)]
     inputs_all = [pad, manifold, refinement, neighbors, appearance, alternative, *are_open.values()]
-    refinement.input(draw_all, inputs_all, [*outputs, *parts], **making)
+    making_face.append(refinement.input(draw_all, inputs_all, [*outputs, *parts], **making))
+    for event in making_face:
+        event.failure(None, js=NO_ANSWER, **_QUIET)
     for panel, is_open in zip(panels.values(), are_open.values(), strict=True):
         panel.expand(lambda: True, None, is_open, queue=False, **_QUIET).then(draw, inputs, outputs, **making)
         panel.collapse(lambda: False, None, is_open, queue=False, **_QUIET)
@@ -242,7 +249,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         swatches.select(pick_swatch, None, appearance, queue=False, **_QUIET),
         automatic.click(lambda: "", None, appearance, queue=False, **_QUIET),
         dice.click(random_code, None, appearance, queue=False, **_QUIET),
-        from_photo.upload(colours_of, from_photo, appearance, concurrency_limit=None, **_QUIET),
+        from_photo.upload(colours_of, from_photo, appearance, **READ_ONE_BY_ONE, **_QUIET),
     ):
         chosen.success(draw, inputs, outputs, **making)
     suggestion = suggestions.select(pick_suggestion, None, alternative, queue=False, **_QUIET)
@@ -259,7 +266,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
 
     def open_file(path: str):
         try:
-            return opened(read_session(path))
+            return opened(read_session(path, engine.trace))
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -268,7 +275,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     surprise.click(surprise_me, pad, [pad, alternative], queue=False, **_QUIET)
     # These may refuse; only errors of events in the queue reach the page with their words.
     results.select(opened, results, loaded, concurrency_limit=None, **_QUIET)
-    opener.upload(open_file, opener, loaded, concurrency_limit=None, **_QUIET)
+    opener.upload(open_file, opener, loaded, **READ_ONE_BY_ONE, **_QUIET)
 
     def save(kind: str):
         def deliver(value, *values) -> dict[str, Any]:
@@ -298,15 +305,20 @@ def settings_of(manifold: str, *values: Any) -> dict[str, Any]:
     *strengths, neighbors, appearance, alternative = values
     try:
         code = json.loads(appearance) if appearance else None
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         code = appearance  # which the session refuses in words
     return {
         "manifold": manifold,
         "refinement": dict(zip(COMPONENTS, strengths, strict=True)),
-        "num_neighbors": int(neighbors),
+        "num_neighbors": whole(neighbors),
         "appearance": code,
-        "alternative": int(alternative or 0),
+        "alternative": whole(alternative or 0),
     }
+
+
+def whole(value: Any) -> Any:
+    """A whole number as an integer, however the page sends it; anything else as it is, for the session to refuse."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def opened(session: Session | None) -> list[Any]:

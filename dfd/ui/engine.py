@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 
 from dfd.appearance import SWATCHES
 from dfd.inspection import Inspection
+from dfd.lines import trace_photo
 from dfd.manifold import Neighbors, Projection
 from dfd.pipeline import DeepFaceDrawingPipeline, Encoding
 from dfd.sketch import sketch_to_pil
@@ -61,15 +63,18 @@ class Engine:
     def __init__(self, pipeline: DeepFaceDrawingPipeline):
         self.pipeline = pipeline
         self.encodings = Memory(64)  # 1 MB each
+        self.codes = Memory(200)  # 2 kB each
+        self.neighbors = Memory(400)  # 0.3 kB each
+        self.maps = Memory(20)  # up to 2 MB each
         self.shadows = Memory(64)  # 0.25 MB each
         self.samples = Memory(2000)  # 16 to 37 kB each
         self.swatches = Memory(SWATCHES)  # 0.75 MB each
         self.lock = RLock()
-        for name in ("face", "code", "picture", "morph", "shadow", "inspect"):
+        for name in ("face", "code", "picture", "morph", "shadow", "inspect", "trace"):
             setattr(self, name, GPU(getattr(self, name)))
 
     def face(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Result:
-        """The face of a drawing. Only another drawing is encoded anew.
+        """The face of a drawing. Of a changed drawing only the components that changed are worked on anew.
 
         Args:
             drawing: "L", 512 x 512, black on white.
@@ -99,7 +104,8 @@ class Engine:
             return self.pipeline.morph(a, b, positions=[position]).images[0]
 
     def _picture(self, face: Projection) -> Image.Image:
-        picture = self.pipeline.synthesize(face.latents, face.appearance)[0]
+        map_component = self.maps.remembering(self.pipeline.feature_mapping.decode)
+        picture = self.pipeline.synthesize(face.latents, face.appearance, map_component)[0]
         return Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).cpu().numpy())
 
     def _code(self, drawing: Image.Image, settings: Mapping[str, Any]) -> tuple[Encoding, Projection]:
@@ -107,7 +113,8 @@ class Engine:
         settings = dict(settings)
         appearance, alternative = settings.pop("appearance", None), settings.pop("alternative", 0)
         count = ALTERNATIVES if alternative and is_unfinished(encoding) else 1
-        projection = self.pipeline.project(encoding, **settings, num_alternatives=count)
+        find_neighbors = self.neighbors.remembering(self.pipeline.manifold.neighbors)
+        projection = self.pipeline.project(encoding, **settings, num_alternatives=count, find_neighbors=find_neighbors)
         if count > 1:
             projection = row_of(projection, alternative)
         if appearance is not None:
@@ -118,7 +125,8 @@ class Engine:
         """`DeepFaceDrawingPipeline.encode`, remembering the last drawings."""
         with self.lock:
             key = hashlib.sha256(drawing.tobytes()).digest()
-            return self.encodings.recall(key, lambda: self.pipeline.encode(drawing))
+            encode_component = self.codes.remembering(self.pipeline.encode_component)
+            return self.encodings.recall(key, lambda: self.pipeline.encode(drawing, encode_component))
 
     def alternatives(self, drawing: Image.Image, settings: Mapping[str, Any]) -> list[Image.Image]:
         """The faces that an unfinished drawing may become; none of a finished one. Arguments as of `face`."""
@@ -143,6 +151,11 @@ class Engine:
             return self.pipeline.inspect(
                 encoding, manifold=settings["manifold"], num_neighbors=settings["num_neighbors"]
             )
+
+    def trace(self, photo: np.ndarray) -> torch.Tensor:
+        """The ink of a photo (uint8 512 x 512 x 3), float32 1 x 512 x 512; see `dfd.lines.trace_photo`."""
+        with self.lock:
+            return trace_photo(photo, self.pipeline.line_extractor)
 
     def shadow(self, projection: Projection) -> Image.Image:
         """The shadow to draw on: "L", 512 x 512, black on white. Only samples not met before are decoded."""
@@ -204,3 +217,12 @@ class Memory:
                 self.things.popitem(last=False)
         self.things.move_to_end(key)
         return self.things[key]
+
+    def remembering(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A step of the pipeline (component, tensor, further arguments -> result) that is not taken twice."""
+
+        def recalled(component: str, tensor: torch.Tensor, *arguments: Hashable) -> Any:
+            contents = hashlib.sha256(tensor.contiguous().view(torch.uint8).cpu().numpy().tobytes()).digest()
+            return self.recall((component, contents, *arguments), lambda: step(component, tensor, *arguments))
+
+        return recalled

@@ -7,12 +7,13 @@ import torch
 from PIL import Image, ImageStat
 
 from dfd.components import CANVAS
+from dfd.lines import trace_photo
 from dfd.sketch import read_sketch, sketch_to_pil
 from dfd.ui import texts
-from dfd.ui.controls import ONE_BY_ONE, Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import ONE_BY_ONE, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
 from dfd.ui.endpoint import Drawing
 from dfd.ui.engine import Engine
-from dfd.ui.importing import KINDS, import_picture, ink_element, ink_picture
+from dfd.ui.importing import KINDS, Tracer, import_picture, ink_element, ink_picture
 from dfd.ui.pad import Pad
 
 #: What the pad begins with. Without a picture it waits until a tool is picked; with one, the pen is in hand.
@@ -64,7 +65,7 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
     def lines_of(value: dict | None, kind: str) -> torch.Tensor:
         """The ink of the picture and of what was drawn on it; `gr.Error` if there is none."""
         try:
-            ink = read_pad(value, kind)
+            ink = read_pad(value, kind, engine.trace)
             if not ink.any():
                 raise ValueError(EMPTY)
             return ink
@@ -79,7 +80,7 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
         """Turns a sketch of a face into a photo, 512 x 512 px, of a person who does not exist.
 
         Args:
-            sketch: URL of a picture, also data:image/png;base64,...: a face drawn from the front, or a photo of one.
+            sketch: a picture's file, or data:image/png;base64,...: a face drawn from the front, or a photo of one.
             manifold: whose faces the sketch is matched with: "all", "female" or "male".
             refinement: from 0 (keep to the lines) to 1 (correct them to the most plausible face).
             kind: what the picture shows: a "drawing", a "photo", or "auto" to find out.
@@ -94,8 +95,8 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
         return gr.Tabs(selected="draw"), Pad.replace([ink_element(lines_of(value, kind))])
 
     sketch.clear(lambda: PAPER, None, sketch, api_visibility="private", show_progress="hidden")
-    to_lines.click(turn_into_lines, [sketch, kind], sketch, api_visibility="private")
-    onwards.click(go_on, [sketch, kind], [tabs, pad], api_visibility="private")
+    to_lines.click(turn_into_lines, [sketch, kind], sketch, api_visibility="private", **READ_ONE_BY_ONE)
+    onwards.click(go_on, [sketch, kind], [tabs, pad], api_visibility="private", **READ_ONE_BY_ONE)
     controls = [manifold, refinement, kind]
     generate.click(sketch_to_face, [sketch, *controls], face, api_visibility="private", **ONE_BY_ONE)
     # Nobody sees this input, so that only programs cause its event.
@@ -103,13 +104,14 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
     drawing.apply(sketch_to_face, [drawing, *controls], face, api_name="generate", **ONE_BY_ONE)
 
 
-def read_pad(value: dict | None, kind: str = "auto") -> torch.Tensor:
+def read_pad(value: dict | None, kind: str = "auto", tracer: Tracer = trace_photo) -> torch.Tensor:
     """Reads what is on the Sketchpad: an uploaded picture, the strokes on it, or both.
 
     Args:
         value: None, or `background` (RGBA or None), `layers` (list of RGBA) and `composite` (RGBA or None),
             which is read only where there is neither background nor layer.
         kind: what the background or composite shows, see `import_picture`.
+        tracer: draws photos, see `import_picture`.
 
     Returns:
         float32 1 x 512 x 512, ink in [0, 1]; zeros for an empty pad. Each picture is read by itself, since its
@@ -121,7 +123,7 @@ def read_pad(value: dict | None, kind: str = "auto") -> torch.Tensor:
     value = value or {"background": None, "layers": [], "composite": None}
     strokes = [read_sketch(layer) for layer in value["layers"] if layer]
     picture = value["background"] or (None if strokes else value["composite"])
-    drawn = [import_picture(without_bars(picture), kind)] if picture else []
+    drawn = [import_picture(without_bars(picture), kind, tracer)] if picture else []
     return torch.stack([torch.zeros(1, CANVAS, CANVAS), *strokes, *drawn]).amax(0)
 
 

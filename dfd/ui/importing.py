@@ -7,14 +7,16 @@ the sheet, pencil that is hardly darker than a shadow. Here paper is judged loca
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from scipy import ndimage
 
 from dfd.components import CANVAS
-from dfd.lines import extract_lines
-from dfd.sketch import MAX_PIXELS, MIN_SIDE, read_sketch, sketch_to_pil
+from dfd.lines import trace_photo
+from dfd.sketch import MAX_PIXELS, MIN_SIDE, read_sketch, sketch_to_pil, upright
 from dfd.ui.pad import data_url
 
 KINDS = ("auto", "drawing", "photo")
@@ -42,23 +44,25 @@ BLANK = 0.001
 #: Smallest mark that is kept, as side of a square and a share of the longer side (4 px of 768).
 SPECK = 1 / 200
 
-#: Width in pixels of the lines that a photo becomes.
-PEN = 3
-
 #: Where the ink of a drawing lies that must be moved: centre and height of the training drawings (medians).
 CENTRE_X, CENTRE_Y, HEIGHT = 256, 262, 460
 
 
-def import_picture(image: Image.Image, kind: str = "auto") -> torch.Tensor:
+#: Photo, uint8 512 x 512 x 3 -> its ink, float32 1 x 512 x 512.
+Tracer = Callable[[np.ndarray], torch.Tensor]
+
+
+def import_picture(image: Image.Image, kind: str = "auto", tracer: Tracer = trace_photo) -> torch.Tensor:
     """Reads a picture as a drawing.
 
     A clean drawing, on white paper or transparent, is left to `read_sketch` and keeps its place. Other drawings
     are cleaned, and moved and scaled to where faces lie if they are clearly elsewhere. A photo loses what exceeds
-    a square and is traced by `dfd.lines.extract_lines`; nobody looks for the face in it.
+    a square and is traced; nobody looks for the face in it.
 
     Args:
         image: PIL image of any mode; its EXIF rotation is applied, the first of several frames is read.
         kind: "drawing", "photo", or "auto" to decide by the picture.
+        tracer: draws photos, such as `Engine.trace`; without one the classical filter does.
 
     Returns:
         float32 1 x 512 x 512, ink in [0, 1]; zeros when nothing is drawn.
@@ -78,9 +82,9 @@ def import_picture(image: Image.Image, kind: str = "auto") -> torch.Tensor:
         raise ValueError("This picture cannot be opened: the file is damaged or cut off.") from error
     if kind == "photo" or (kind == "auto" and not transparent and is_photo(picture)):
         photo = ImageOps.fit(picture, (CANVAS, CANVAS), Image.Resampling.HAMMING)
-        lines = ndimage.binary_dilation(extract_lines(np.array(photo)), np.ones((PEN, PEN), bool))
-        return torch.from_numpy(lines.astype(np.float32))[None]
+        return tracer(np.array(photo))
     if transparent or np.median(np.asarray(picture.convert("L"))) == 255:
+        del picture  # up to 200 MB
         return read_sketch(image)
     return _place(clean_drawing(picture))
 
@@ -159,12 +163,12 @@ def ink_element(ink: torch.Tensor) -> dict:
 def _opaque(image: Image.Image) -> tuple[Image.Image, bool]:
     """The picture upright, RGB, on white where it is transparent; and whether it is."""
     image.seek(0)
-    picture = ImageOps.exif_transpose(image)
+    picture = upright(image)
     if picture.mode.startswith(("I", "F")):  # scans of 16 bits, scientific files: read_sketch knows their scale
         return sketch_to_pil(read_sketch(picture)).convert("RGB"), False
     if not picture.has_transparency_data:
         return picture.convert("RGB"), False
-    picture = picture.convert("RGBA")
+    picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
     paper = Image.new("RGBA", picture.size, "white")
     transparent = picture.getchannel("A").getextrema()[0] < 255
     return Image.alpha_composite(paper, picture).convert("RGB"), transparent

@@ -91,7 +91,7 @@ class Places(gr.HTML):
         if payload is None:
             return [None] * len(LETTERS)
         try:
-            faces = json.loads(payload)
+            faces = json.loads(payload) if isinstance(payload, str) else None
             known = isinstance(faces, list) and all(face is None or isinstance(face, str) for face in faces)
             if not known or len(faces) != len(LETTERS):
                 raise ValueError("Six places are needed, each with a face or null.")

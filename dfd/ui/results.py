@@ -27,16 +27,23 @@ TEXTS = {
     "face": "The face made from your drawing; this person does not exist",
     "empty": "Your face appears here.",
     "nothing_drawn": "Draw something, and a face appears.",
+    "busy": "No answer just now: many people are drawing, or the connection is lost. Your drawing is safe; "
+    "it is sent again by itself in a few seconds.",
     "seconds": "Made in {seconds} s. This person does not exist.",
     "restore": "Go back to this drawing",
     "empty_place": "One of the places that you chose is empty. Put a face there first.",
 }
 
 
+#: JavaScript for an event's `failure`: the server did not answer, or too many wait.
+NO_ANSWER = '() => { document.querySelector("#results .results").dispatchEvent(new Event("unanswered")); }'
+
+
 class Results(gr.HTML):
     """The face, how long it took, and the last eight faces. Listen to `select`: a visitor wants one of those back.
 
-    Its value is then that face's `Session`, else None.
+    Its value is then that face's `Session`, else None. Listen to `retry`, too, where failures run `NO_ANSWER`:
+    it is time to ask again.
 
     Args:
         shot: from `shot`; what is shown at first.

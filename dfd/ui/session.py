@@ -19,10 +19,11 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from dfd.components import CANVAS, COMPONENTS
+from dfd.lines import trace_photo
 from dfd.manifold import DEFAULT_REFINEMENT, SUBSETS
 from dfd.provenance import NOTICE, SOFTWARE, XMP
 from dfd.sketch import MAX_PIXELS
-from dfd.ui.importing import import_picture, ink_element
+from dfd.ui.importing import Tracer, import_picture, ink_element
 from dfd.ui.pad import PNG
 
 FORMAT, VERSION = "deepfacedrawing-session", 1
@@ -104,13 +105,14 @@ class Session:
             raise ValueError("This drawing is too large to be saved or opened: it has too many strokes.")
 
 
-def read_session(file: str | PathLike | bytes) -> Session:
+def read_session(file: str | PathLike | bytes, tracer: Tracer = trace_photo) -> Session:
     """Reads a saved drawing, or makes one of a picture.
 
     Args:
         file: path or contents of a session JSON, a face PNG or a sketch PNG as written here, or of any PNG, JPEG
             or WebP picture: that is read by `import_picture` and becomes the only element of a session
             with default settings.
+        tracer: draws photos, see `import_picture`.
 
     Raises:
         ValueError: none of these, over 4 MB, damaged, from a newer version, without any ink, or anything that
@@ -120,7 +122,7 @@ def read_session(file: str | PathLike | bytes) -> Session:
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(TOO_LARGE)
     if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or (data[:4], data[8:12]) == (b"RIFF", b"WEBP"):
-        return _from_picture(data)
+        return _from_picture(data, tracer)
     return _from_json(data)
 
 
@@ -188,7 +190,7 @@ def _file_bytes(path: Path) -> bytes:
         raise ValueError("This file cannot be opened. Please choose it again.") from error
 
 
-def _from_picture(data: bytes) -> Session:
+def _from_picture(data: bytes, tracer: Tracer) -> Session:
     try:
         with warnings.catch_warnings():  # PIL warns of large pictures; the check below refuses them
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -205,7 +207,7 @@ def _from_picture(data: bytes) -> Session:
         raise ValueError(DAMAGED) from error
     if isinstance(text, str):
         return _from_json(text.encode("utf-8", "replace"))
-    ink = import_picture(image)
+    ink = import_picture(image, tracer=tracer)
     if not ink.any():
         raise ValueError("There is nothing drawn in this picture.")
     return Session([ink_element(ink)])

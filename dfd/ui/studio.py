@@ -9,10 +9,15 @@ The server keeps nothing between two requests: all that a visitor has is in the 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.i18n import I18nData
+from gradio.utils import get_space
+from PIL import EpsImagePlugin
+from starlette.middleware import Middleware
 
 from dfd.pipeline import DeepFaceDrawingPipeline
 from dfd.ui import texts
@@ -20,6 +25,8 @@ from dfd.ui.blend_tab import blend_tab
 from dfd.ui.draw_tab import draw_tab
 from dfd.ui.engine import Engine
 from dfd.ui.image_tab import image_tab
+from dfd.ui.limits import MAX_UPLOAD, RATE, Limits
+from dfd.ui.shield import BadPayload, Shield, check_payload, log_error
 
 #: Calls that may wait; the next one is told that the queue is full.
 QUEUE = 24
@@ -64,18 +71,67 @@ SETTINGS = {
     "js": DIRECTION,
     "i18n": I18N,
     "footer_links": ["api", "settings"],
-    "max_file_size": "20mb",
+    "max_file_size": MAX_UPLOAD,
+    "enable_monitoring": False,
+    "state_session_capacity": 1000,  # they are kept empty, see Studio.process_api
     "run_history": False,
     "show_error": True,  # an upload that Gradio itself cannot open gets its sentence too
     "ssr_mode": False,
 }
 
 
+# A picture that visitors bring is no program: Pillow would run an EPS file in Ghostscript.
+EpsImagePlugin.gs_binary = False
+
+#: Proxies of Hugging Face, which say in X-Forwarded-For whom they ask for.
+SPACE_PROXIES = "10.0.0.0/8,127.0.0.1"
+
+#: Longest message of an error that the page shows: Gradio's own may hold all that was sent.
+MAX_WORDS = 300
+
+
 class Studio(gr.Blocks):
-    """Blocks whose look and settings hold however it is launched: by `app.py`, by a Space, in a test."""
+    """Blocks whose look, settings and limits hold however it is launched: by `app.py`, by a Space, in a test.
+
+    The environment variable DFD_VISITOR_RATE says how many requests a second a visitor may make; 0 for any number.
+    """
 
     def launch(self, *args, **options):
-        return super().launch(*args, **{**SETTINGS, **options})
+        if get_space():
+            os.environ.setdefault("FORWARDED_ALLOW_IPS", SPACE_PROXIES)
+        rate = float(os.environ.get("DFD_VISITOR_RATE", RATE))
+        middleware = [Middleware(Shield), Middleware(Limits, queue=self._queue, rate=rate)]
+        return super().launch(*args, **{**SETTINGS, "app_kwargs": {"middleware": middleware}, **options})
+
+    async def process_api(self, block_fn, inputs, *args, **options):
+        """Runs an event. Whatever goes wrong becomes a sentence, and no entry in the log with what was sent."""
+        try:
+            check_payload(inputs)
+            return await super().process_api(block_fn, inputs, *args, **options)
+        except gr.Error as error:
+            error.message, error.print_exception = str(error.message)[:MAX_WORDS], False
+            raise
+        except BadPayload as error:
+            raise _refusal(str(error), options) from None
+        except Exception as error:
+            log_error(error)
+            raise _refusal("failed", options) from None
+        finally:
+            # Gradio keeps each session's last values, drawings too, for its deep links. Nothing here needs them.
+            self.state_holder.session_data.pop(options.get("session_hash"), None)
+
+    async def preprocess_data(self, block_fn, inputs, *args, **options):
+        try:
+            return await super().preprocess_data(block_fn, inputs, *args, **options)
+        except gr.Error:
+            raise
+        except Exception as error:  # a value that a component cannot read
+            raise BadPayload("unreadable") from error
+
+
+def _refusal(key: str, options: dict[str, Any]) -> gr.Error:
+    accepted = getattr(options.get("request"), "headers", {}).get("accept-language")
+    return gr.Error(texts.refusal(key, accepted), print_exception=False)
 
 
 def build_demo(pipeline: DeepFaceDrawingPipeline) -> gr.Blocks:
@@ -104,4 +160,5 @@ def build_demo(pipeline: DeepFaceDrawingPipeline) -> gr.Blocks:
             with gr.Tab(t("blend"), id="blend"):
                 blend_tab(engine, t)
         gr.Markdown(t("notice"), elem_id="notice")
-    return demo.queue(max_size=QUEUE)
+    # Direct calls would pass by the queue.
+    return demo.queue(max_size=QUEUE, api_open=False)

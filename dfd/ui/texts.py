@@ -1,7 +1,7 @@
 """What the page says, in every language that it speaks. `translations/<language>.json` holds the words.
 
-Sections: `page` (labels and texts of the layout), `pad`, `results`, `details` and `places` (those of the components,
-whose English words stand in the components themselves).
+Sections: `page` (labels and texts of the layout), `refusals` (what a request may be answered with), `pad`, `results`,
+`details` and `places` (those of the components, whose English words stand in the components themselves).
 """
 
 from __future__ import annotations
@@ -42,3 +42,8 @@ def language(accepted: str | None) -> str:
             if name in known:
                 return known[name]
     return "en"
+
+
+def refusal(key: str, accepted: str | None) -> str:
+    """Why a request is refused, in a language that it accepts."""
+    return section("refusals")[language(accepted)][key]

@@ -14,10 +14,14 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 
 from dfd.components import DEFAULT_WINDOWS
+from dfd.lines import trace_photo
+from dfd.models import LineExtractor
 from dfd.ui import texts
 from dfd.ui.draw_tab import EXAMPLES
 
 from .browsing import PATIENCE, needs_chromium
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = needs_chromium
 
@@ -279,6 +283,31 @@ def test_a_photographed_drawing_becomes_lines_and_goes_on_in_the_first_tab(visit
     before = visitor.face()
     assert difference(before, visitor.after(lambda: page.click("#continue"))) > 0.5
     assert page.locator("#pad canvas.ink").is_visible()
+
+
+def test_a_photo_becomes_the_lines_that_the_network_draws(visitor, tmp_path):
+    photo = visitor.face().astype(np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    page = visitor.page
+    page.get_by_role("tab", name="Start from an image").click()
+    page.wait_for_selector("#sketch button[aria-label='Brush Size']")
+    page.click("#sketch button[aria-label='Image']")
+    page.locator("#sketch input[type=file]").first.set_input_files(tmp_path / "photo.png")
+    page.wait_for_timeout(3000)
+    page.check("#kind input[value=photo]")
+    page.click("#to_lines")
+    page.wait_for_timeout(3000)
+    visitor.keep("photo")
+    visitor.after(lambda: page.click("#continue"))
+    data, _ = visitor.saved("save_sketch")
+    drawn = np.asarray(Image.open(io.BytesIO(data)).convert("L")) < 128
+    network = LineExtractor.from_pretrained(ROOT / "checkpoints", subfolder="line_extractor")
+    by_network, classical = (trace_photo(photo, extractor)[0].numpy() > 0 for extractor in (network, None))
+
+    def overlap(lines):
+        return (drawn & lines).sum() / (drawn | lines).sum()
+
+    assert overlap(by_network) > 0.9 > overlap(classical)
 
 
 def test_on_a_phone_a_finger_draws(visit):

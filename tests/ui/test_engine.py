@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from PIL import ImageDraw
 
+from dfd.components import COMPONENTS, Layout
 from dfd.sketch import sketch_to_pil
 from dfd.ui import engine as engine_module
 from dfd.ui.engine import Engine, Memory, clear
@@ -64,6 +66,11 @@ def test_alternatives_are_those_of_an_unfinished_drawing(engine, pipe, face):
     assert np.array_equal(kept, engine.face(face(30), SETTINGS).face)
 
 
+def test_photos_are_traced_as_by_the_pipeline(engine, pipe, faces):
+    photo = np.array(faces.photos[0])
+    assert np.array_equal(sketch_to_pil(engine.trace(photo)), pipe.extract_lines(photo))
+
+
 def test_swatches_are_made_once(engine, pipe, face, calls):
     pictures = engine.swatch_faces(face(3), SETTINGS)
     assert len(pictures) == len(pipe.palette()) == calls.count("synthesize")
@@ -97,6 +104,31 @@ def test_a_slider_does_not_encode_again_and_leaves_the_shadow(engine, face, call
     calls.clear()
     engine.shadow(engine.face(face(30), {**SETTINGS, "refinement": 0.9}).projection)
     assert calls == ["project", "synthesize"]
+
+
+def test_a_stroke_in_one_window_leaves_the_other_components_alone(engine, pipe, face, monkeypatch):
+    worked_on = {}
+
+    def count(owner, name):
+        step, worked = getattr(owner, name), worked_on.setdefault(name, [])
+        monkeypatch.setattr(owner, name, lambda c, *rest: worked.append(c) or step(c, *rest), raising=False)
+
+    count(pipe, "encode_component")
+    count(pipe.manifold, "neighbors")
+    count(pipe.feature_mapping, "decode")
+    drawing = face(30)
+    engine.face(drawing, SETTINGS)
+    assert all(sorted(components) == sorted(COMPONENTS) for components in worked_on.values())
+    eye = Layout().windows["left_eye"]  # its upper left corner lies in no other window
+    ImageDraw.Draw(drawing).line(
+        [(eye.x + 10, eye.y + 20), (eye.x + 60, eye.y + 40)], fill=0, width=4
+    )  # in no other window
+    for components in worked_on.values():
+        components.clear()
+    touched = engine.face(drawing, SETTINGS)
+    assert worked_on == {"encode_component": ["left_eye"], "neighbors": ["left_eye"], "decode": ["left_eye"]}
+    expected = pipe(drawing, **SETTINGS).images[0]
+    assert np.abs(np.asarray(touched.face, int) - np.asarray(expected, int)).max() <= 1
 
 
 def test_a_stroke_decodes_only_samples_not_met_before(engine, face, calls):

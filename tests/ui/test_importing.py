@@ -178,6 +178,19 @@ def test_photos_are_traced(colour):
     assert alike(ink, Image.fromarray(np.where(lines, 0, 255).astype(np.uint8)), tolerance=2) > 0.97
 
 
+def test_only_photos_go_to_the_tracer(face):
+    seen = []
+
+    def tracer(photo):
+        seen.append((photo.shape, photo.dtype))
+        return torch.ones(1, 512, 512)
+
+    assert import_picture(portrait(), tracer=tracer).all()
+    assert seen == [((512, 512, 3), np.uint8)]
+    assert not import_picture(photographed(face()), tracer=tracer).all()
+    assert len(seen) == 1
+
+
 def test_a_wide_photo_loses_its_sides():
     photo = portrait()
     wide = Image.new("RGB", (1000, 600), (120, 140, 150))

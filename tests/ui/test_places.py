@@ -26,7 +26,8 @@ def test_examples_go_by_name_and_others_as_sessions(places):
 
 
 @pytest.mark.parametrize(
-    "sent", ["{", "[]", "[1,2,3,4,5,6]", "[{},{},{},{},{},{}]", '["nobody",null,null,null,null,null]', "[" * 100_000]
+    "sent",
+    [False, 7, "{", "[]", "[1,2,3,4,5,6]", "[{},{},{},{},{},{}]", '["nobody",null,null,null,null,null]', "[" * 100_000],
 )
 def test_anything_else_is_refused_with_a_sentence(places, sent):
     with pytest.raises(gr.Error):

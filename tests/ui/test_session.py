@@ -389,3 +389,11 @@ def test_an_empty_pad_is_none(value):
 def test_what_is_no_drawing_is_refused(value):
     with pytest.raises(ValueError, match="did not arrive in one piece"):
         pad_image(value)
+
+
+def test_a_photo_is_drawn_by_the_tracer(faces):
+    data = io.BytesIO()
+    Image.fromarray(faces.photos[0]).save(data, "PNG")
+    ink = torch.zeros(1, 512, 512)
+    ink[:, 100:200, 250:253] = 1
+    assert read_session(data.getvalue(), lambda photo: ink) == Session([ink_element(ink)])

@@ -7,7 +7,7 @@ from PIL import Image
 
 from dfd.sketch import read_sketch
 from dfd.ui import draw_examples
-from dfd.ui.draw_tab import EXAMPLES, example_session
+from dfd.ui.draw_tab import EXAMPLES, example_session, settings_of
 from dfd.ui.image_tab import read_pad
 from dfd.ui.session import Session
 
@@ -72,3 +72,19 @@ def test_examples_are_drawn_by_their_script(name):
 
 def test_no_other_examples_are_shown():
     assert {path.stem for path in EXAMPLES} == set(draw_examples.FACES)
+
+
+@pytest.mark.parametrize("odd", [None, "x", float("inf"), float("nan"), ["x"], 10**400, {}])
+@pytest.mark.parametrize("place", [0, 1, 6, 7, 8])
+def test_controls_may_send_anything(place, odd):
+    values = ["all", 0.5, 0.5, 0.5, 0.5, 0.5, 10, "", 0]
+    assert Session([], settings_of(*values)).settings["num_neighbors"] == 10
+    values[place] = odd
+    if place < 7 or odd:  # no colours and no suggestion are the usual ones
+        with pytest.raises(ValueError):
+            Session([], settings_of(*values))
+
+
+def test_whole_numbers_may_come_as_floats():
+    settings = settings_of("all", 0.5, 0.5, 0.5, 0.5, 0.5, 10.0, True, 1.0)
+    assert (settings["num_neighbors"], settings["alternative"]) == (10, 1)

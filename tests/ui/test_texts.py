@@ -9,7 +9,7 @@ from dfd.ui import details, pad, places, results, texts
 
 ENGLISH = texts.LANGUAGES["en"]
 OTHERS = sorted(set(texts.LANGUAGES) - {"en"})
-SECTIONS = ["page", "pad", "results", "details", "places"]
+SECTIONS = ["page", "refusals", "pad", "results", "details", "places"]
 
 
 def each_text(language):

@@ -4,6 +4,9 @@
 const KEPT = 8;
 const BURST = 1500; // ms: faces that follow each other faster are one result, as when a slider is dragged
 
+const RETRY = 2000; // ms until a drawing that got no answer is sent again, doubled each time
+const RETRIES = 6;
+
 const find = (selector) => element.querySelector(selector);
 const results = find(".results");
 const [older, strip] = [find(".old"), find(".strip")];
@@ -11,6 +14,8 @@ const [older, strip] = [find(".old"), find(".strip")];
 // the places of another tab offer them.
 let last = props.history ? (window.dfdLastFaces ?? []) : [];
 let shownAt = -Infinity;
+let unanswered = 0; // requests in a row
+let retry;
 
 /** The text of that key in the page's language, with {words} filled in. */
 function text(key, words = {}) {
@@ -38,14 +43,17 @@ function list() {
 
 function say() {
   const shot = props.shot;
-  results.classList.toggle("stale", Boolean(shot?.problem));
-  find(".empty").textContent = shot?.problem ? text(shot.problem) || shot.problem : shot?.face ? "" : text("empty");
+  const problem = unanswered ? "busy" : shot?.problem;
+  results.classList.toggle("stale", Boolean(problem));
+  find(".empty").textContent = problem ? text(problem) || problem : shot?.face ? "" : text("empty");
   find("figcaption").textContent = shot?.seconds ? text("seconds", { seconds: shot.seconds.toFixed(2) }) : "";
   results.dataset.shot = shot?.id ?? "";
 }
 
 function update() {
   const shot = props.shot;
+  clearTimeout(retry);
+  unanswered = 0;
   if (shot?.face) {
     const current = find(".new");
     if (!current.hidden) older.src = current.src;
@@ -66,6 +74,16 @@ function update() {
   }
   say();
 }
+
+// `NO_ANSWER`: asks again, later each time, and not when all others do.
+results.addEventListener("unanswered", () => {
+  clearTimeout(retry);
+  if (unanswered < RETRIES) {
+    retry = setTimeout(() => trigger("retry"), RETRY * 2 ** unanswered * (0.5 + Math.random()));
+    unanswered += 1;
+  }
+  say();
+});
 
 strip.addEventListener("click", (event) => {
   const index = event.target.closest("button")?.dataset.index;
