@@ -41,18 +41,19 @@ The public names:
   the step `encode` an `Encoding`, the step `project` a `Projection`.
 - `read_sketch`, `sketch_to_pil`: any image -> sketch, and back.
 - `COMPONENTS`, `Layout`: the five components, and where they lie on the canvas.
-- `ComponentAutoencoder`, `FeatureMapping`, `ImageSynthesis`, `AppearanceEncoder`: the networks, diffusers models.
+- `ComponentAutoencoder`, `FeatureMapping`, `ImageSynthesis`, `AppearanceEncoder`, `LineExtractor`: the networks,
+  diffusers models.
 - `ComponentManifold`: the bank of known faces and the projection onto it; `Neighbors`: samples of it near a code.
 - `__version__`: of the package.
 """
 
 from dfd.components import COMPONENTS, Layout
 from dfd.manifold import ComponentManifold, Neighbors, Projection
-from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis
+from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, LineExtractor
 from dfd.pipeline import DeepFaceDrawingPipeline, DeepFaceDrawingPipelineOutput, Encoding
 from dfd.sketch import read_sketch, sketch_to_pil
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = [
     "COMPONENTS",
@@ -65,6 +66,7 @@ __all__ = [
     "FeatureMapping",
     "ImageSynthesis",
     "Layout",
+    "LineExtractor",
     "Neighbors",
     "Projection",
     "__version__",

@@ -19,7 +19,7 @@ from dfd.components import COMPONENTS
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos, plain_sketches
 from dfd.manifold import ComponentManifold
-from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis
+from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, LineExtractor
 from dfd.pipeline import DeepFaceDrawingPipeline
 
 BATCH = 32
@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="face folder with metadata.csv, or a Hub dataset")
     parser.add_argument("--autoencoders", type=Path, required=True, help="output folder of stage I")
     parser.add_argument("--synthesis", type=Path, required=True, help="output folder of stage II")
+    parser.add_argument("--lines", type=Path, help="output folder of the line extractor; without it there is none")
     parser.add_argument("--output", type=Path, required=True, help="pipeline folder to write")
     parser.add_argument("--min-size", type=int, default=0, help="smallest photo side in pixels")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="folder for decoded images")
@@ -101,6 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
             image_synthesis=image_synthesis,
             manifold=manifold,
             appearance_encoder=appearance_encoder,
+            line_extractor=LineExtractor.from_pretrained(options.lines / "line_extractor") if options.lines else None,
         )
         save_pipeline(pipeline, options.output)
     except (OSError, ValueError) as error:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from accelerate.utils import gather_object
 from PIL import Image
 from tqdm import tqdm
 
+from dfd.files import whole_file
 from dfd.manifold import DEFAULT_REFINEMENT, SUBSETS
 from dfd.pipeline import DeepFaceDrawingPipeline
 
@@ -69,9 +69,8 @@ def convert(
             failed |= convert(pipeline, {path: target}, settings)
         return failed
     for face, target in zip(faces, drawings.values(), strict=True):
-        partial = target.with_name(f"{target.name}.partial")
-        face.save(partial, "PNG")
-        os.replace(partial, target)
+        with whole_file(target) as partial:
+            face.save(partial, "PNG")
     return {}
 
 

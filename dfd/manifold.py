@@ -10,7 +10,7 @@ returned on the device of the codes that were asked about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -197,6 +197,7 @@ class ComponentManifold(Model):
         refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
         k: int = 10,
         givers: tuple[torch.Tensor, torch.Tensor] | None = None,
+        find_neighbors: Callable[[str, torch.Tensor, str, int], Neighbors] | None = None,
     ) -> Projection:
         """Projects the codes of N drawings, and finds codes for what they lack.
 
@@ -212,6 +213,7 @@ class ComponentManifold(Model):
             k: how many neighbours, from 1 to the size of the subset.
             givers: the samples that give each drawing what it lacks, as int64 N x k rows of the bank and their
                 float32 N x k weights; None for the nearest ones.
+            find_neighbors: stands in for `neighbors`, such as one that remembers what it found.
 
         Raises:
             ValueError: an argument is out of range, or a drawing has no component at all.
@@ -233,7 +235,7 @@ class ComponentManifold(Model):
             shares = givers[1].cpu() if givers else self.weights_in_drawn(latents, drawn, subset, rows)
         result, neighbors, shares_of_samples = {}, {}, torch.zeros(count, self.config.num_samples)
         for name in COMPONENTS:
-            near = self.neighbors(name, latents[name], subset, k)
+            near = (find_neighbors or self.neighbors)(name, latents[name], subset, k)
             code = torch.lerp(latents[name], self._mean(name, near.indices, near.weights), strength[name])
             missing = ~drawn[name][:, None]
             if missing.any():

@@ -129,6 +129,7 @@ def _parts(pipe: DeepFaceDrawingPipeline, checkpoint: Path) -> list[dict[str, st
         "FeatureMapping": lambda c: f"map of {c.out_channels} channels, {CANVAS // c.map_scale} px",
         "ImageSynthesis": lambda c: f"{c.architecture} generator, widths {', '.join(map(str, c.widths))}",
         "AppearanceEncoder": lambda c: f"thumbnail of {c.thumbnail} px, code of {c.appearance_dim}",
+        "LineExtractor": lambda c: f"U-Net, photo to lines, widths {', '.join(map(str, c.widths))}",
         "ComponentManifold": lambda c: f"codes of {c.num_samples:,} faces, searched, not trained",
     }
     rows = []

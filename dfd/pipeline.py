@@ -18,14 +18,15 @@ import torch.nn.functional as F
 from diffusers import DiffusionPipeline, ModelMixin
 from diffusers.utils import BaseOutput
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from PIL import Image
 
-from dfd.appearance import appearance_of, palette, random_appearance
+from dfd.appearance import appearance_of, palette, random_appearance, read_photo
 from dfd.completion import alternatives, with_both_eyes
 from dfd.components import CANVAS, COMPONENTS, Layout
 from dfd.inspection import Inspection, inspect
 from dfd.interpolation import check_mix, check_morph, mix_faces, morph_faces
+from dfd.lines import trace_photo
 from dfd.manifold import (
     DEFAULT_REFINEMENT,
     SUBSETS,
@@ -34,8 +35,8 @@ from dfd.manifold import (
     Projection,
     refinement_by_component,
 )
-from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis
-from dfd.sketch import ImageLike, read_sketch
+from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, LineExtractor
+from dfd.sketch import ImageLike, read_sketch, sketch_to_pil
 
 OUTPUT_TYPES = ("pil", "np", "pt")
 
@@ -46,6 +47,7 @@ COMPONENT_CLASSES = {
     "image_synthesis": ImageSynthesis,
     "manifold": ComponentManifold,
     "appearance_encoder": AppearanceEncoder,
+    "line_extractor": LineExtractor,
 }
 
 #: What says where in the Hub a pipeline is, and how to get it.
@@ -113,6 +115,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             without refinement, shadow and neighbours.
         appearance_encoder: `dfd.models.AppearanceEncoder`, or None; no step needs it, it makes an
             `appearance` from a photo.
+        line_extractor: `dfd.models.LineExtractor`, or None; it draws the lines of a photo. Without it `extract_lines`
+            uses a classical filter.
 
     Raises:
         ValueError: lengths of codes differ between the components.
@@ -124,7 +128,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         >>> pipe("drawing.png", manifold="female", refinement=0.7).images[0].save("photo.png")
     """
 
-    _optional_components = ["manifold", "appearance_encoder"]  # noqa: RUF012 - diffusers reads a plain list
+    _optional_components = ["manifold", "appearance_encoder", "line_extractor"]  # noqa: RUF012 - diffusers reads a plain list
 
     def __init__(
         self,
@@ -137,6 +141,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         image_synthesis: ModelMixin,
         manifold: ModelMixin | None = None,
         appearance_encoder: ModelMixin | None = None,
+        line_extractor: ModelMixin | None = None,
     ):
         super().__init__()
         self.register_modules(
@@ -149,6 +154,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             image_synthesis=image_synthesis,
             manifold=manifold,
             appearance_encoder=appearance_encoder,
+            line_extractor=line_extractor,
         )
         models = {name: model for name, model in self.components.items() if model is not None}
         for model in models.values():
@@ -226,6 +232,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             raise OSError(f"{pretrained_model_name!r} is neither a folder nor the name of a Hub repository") from None
         except Exception as error:  # the Hub's client lets the errors of its HTTP library through
             message = f"{pretrained_model_name!r} is no folder, and cannot be had from the Hub: {error}"
+            if not isinstance(error, HfHubHTTPError):  # the Hub did not refuse: the way to it is broken
+                message += ". Check the connection and start again: files that have arrived are not fetched twice"
             raise OSError(message) from error
 
     @classmethod
@@ -255,11 +263,16 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         return self.feature_mapping.layout
 
     @torch.no_grad()
-    def encode(self, sketch: ImageLike | Sequence[ImageLike]) -> Encoding:
+    def encode(
+        self,
+        sketch: ImageLike | Sequence[ImageLike],
+        encode_component: Callable[[str, torch.Tensor], torch.Tensor] | None = None,
+    ) -> Encoding:
         """Reads drawings and encodes their components.
 
         Args:
             sketch: anything that `dfd.sketch.read_sketch` takes, or a list of such.
+            encode_component: stands in for the method of that name, such as one that remembers its codes.
 
         Raises:
             ValueError: an image that cannot be read, an empty list, or a drawing without ink.
@@ -275,11 +288,15 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             raise ValueError(f"{which} is empty: draw something first")
         sketches = sketches.to(self.device)
         crops, drawn = with_both_eyes(self.layout, sketches, drawn)
-        latents = {
-            name: self.autoencoders[name].encode(crop.to(self.autoencoders[name].dtype)).float()
-            for name, crop in crops.items()
-        }
+        encode_component = encode_component or self.encode_component
+        latents = {name: encode_component(name, crop) for name, crop in crops.items()}
         return Encoding(sketches, latents, {name: mask.to(self.device) for name, mask in drawn.items()})
+
+    @torch.no_grad()
+    def encode_component(self, component: str, crops: torch.Tensor) -> torch.Tensor:
+        """Crops of one component's window, N x 1 x size x size, ink in [0, 1]  ->  raw codes, float32 N x D."""
+        autoencoder = self.autoencoders[component]
+        return autoencoder.encode(crops.to(autoencoder.dtype)).float()
 
     @torch.no_grad()
     def project(
@@ -289,12 +306,14 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
         num_neighbors: int = 10,
         num_alternatives: int = 1,
+        find_neighbors: Callable[[str, torch.Tensor, str, int], Neighbors] | None = None,
     ) -> Projection:
         """Refines the codes of drawings on the manifold and completes what was not drawn.
 
         Args:
             encoding: from `encode`.
             manifold, refinement, num_neighbors, num_alternatives: see `__call__`.
+            find_neighbors: see `dfd.manifold.ComponentManifold.project`.
 
         Returns:
             `dfd.manifold.Projection`: latents, neighbors by component, appearance; of each drawing as many as there
@@ -308,7 +327,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             latents, drawn, givers = alternatives(
                 self.manifold, encoding.latents, encoding.drawn, manifold, num_neighbors, num_alternatives
             )
-            return self.manifold.project(latents, drawn, manifold, strengths, num_neighbors, givers)
+            return self.manifold.project(latents, drawn, manifold, strengths, num_neighbors, givers, find_neighbors)
         if num_alternatives != 1:
             raise ValueError(f"this pipeline has no manifold: num_alternatives must be 1, got {num_alternatives!r}")
         if any(strengths.values()):
@@ -329,18 +348,24 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         return self.project(self.encode(sketch), manifold, refinement, num_neighbors)
 
     @torch.no_grad()
-    def synthesize(self, latents: Mapping[str, torch.Tensor], appearance=None) -> torch.Tensor:
+    def synthesize(
+        self,
+        latents: Mapping[str, torch.Tensor],
+        appearance=None,
+        map_component: Callable[[str, torch.Tensor], torch.Tensor] | None = None,
+    ) -> torch.Tensor:
         """Codes -> photos.
 
         Args:
             latents: component -> N x D, as in `Projection.latents`.
             appearance: see `__call__`; None takes the zero code.
+            map_component: stands in for `FeatureMapping.decode`, such as one that remembers its maps.
 
         Returns:
             float32 N x 3 x 512 x 512 in [0, 1].
         """
         latents = {name: latents[name].to(self.device, self.feature_mapping.dtype) for name in COMPONENTS}
-        maps = self.feature_mapping(latents).to(self.image_synthesis.dtype)
+        maps = self.feature_mapping(latents, map_component).to(self.image_synthesis.dtype)
         if appearance is not None:
             appearance = self._appearance(appearance, len(maps)).to(maps)
         return (self.image_synthesis(maps, appearance).float() / 2 + 0.5).clamp(0, 1)
@@ -413,6 +438,30 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             ValueError: an argument is out of range, several drawings, or the pipeline has no manifold.
         """
         return inspect(self, encoding, component, steps, manifold, num_neighbors)
+
+    def extract_lines(self, photo: ImageLike) -> Image.Image:
+        """The drawing of a photo, by the network, or by the classical filter of `dfd.lines` if there is none.
+
+        Args:
+            photo: anything that `dfd.sketch.read_sketch` takes; what exceeds its middle square is cut off, and nobody
+                looks for the face in that.
+
+        Returns:
+            PIL image of mode "L", 512 x 512: black lines 3 px wide on white, to be drawn on or handed to `__call__`.
+
+        Raises:
+            ValueError: the photo cannot be read.
+
+        Example:
+
+            >>> pipe = DeepFaceDrawingPipeline.from_pretrained("checkpoints")
+            >>> photo = pipe("drawing.png").images[0]
+            >>> lines = pipe.extract_lines(photo)
+            >>> lines.mode, lines.size
+            ('L', (512, 512))
+        """
+        pixels = (255 * read_photo(photo)).round().byte().permute(1, 2, 0).contiguous().numpy()
+        return sketch_to_pil(trace_photo(pixels, self.line_extractor))
 
     def palette(self) -> torch.Tensor:
         """Twenty appearances to choose from, float32 20 x A, sorted by the skin's lightness; see `dfd.appearance`.

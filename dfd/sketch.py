@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from dfd.components import CANVAS
 
@@ -128,13 +128,19 @@ def _from_file(path: Path) -> np.ndarray:
         return _from_pil(opened, str(path))
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The picture as its EXIF data says that the camera was held; not copied if it is so: it may take 200 MB."""
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    return ImageOps.exif_transpose(image) if turned else image
+
+
 def _from_pil(image: Image.Image, name: str) -> np.ndarray:
     _check_size(image.height, image.width, name)
     try:
         image.seek(0)
-        image = ImageOps.exif_transpose(image)
+        image = upright(image)
         if image.has_transparency_data:
-            image = image.convert("RGBA")
+            image = image if image.mode == "RGBA" else image.convert("RGBA")
         elif image.mode == "1":
             image = image.convert("L")
         elif image.mode not in ("L", "RGB", "I", "F") and not image.mode.startswith("I;16"):
@@ -210,7 +216,9 @@ def _fit(values: np.ndarray) -> np.ndarray:
     channels = []
     for c in range(count - has_alpha):
         channel = brightness(values[..., c], white)
-        channels.append(_resize(channel * opaque if has_alpha else channel))
+        if has_alpha:
+            channel *= opaque
+        channels.append(_resize(channel))
     drawn = np.stack(channels)
     if not has_alpha:
         return drawn

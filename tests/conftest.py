@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from PIL import Image, ImageDraw
 
 from dfd.data.faces import FaceFolder
 from dfd.manifold import ComponentManifold
+from dfd.models import LineExtractor
 from dfd.models.presets import build
 from dfd.pipeline import DeepFaceDrawingPipeline
 
@@ -68,7 +70,8 @@ def drawing(face, tmp_path_factory):
 def make_pipeline(with_manifold: bool = True) -> DeepFaceDrawingPipeline:
     """Tiny networks with random weights; person i of the bank is drawing i, with id 100 + i and gender i % 3."""
     torch.manual_seed(0)
-    pipe = DeepFaceDrawingPipeline(**build("tiny", latent_dim=LATENT_DIM))
+    networks = build("tiny", latent_dim=LATENT_DIM)
+    pipe = DeepFaceDrawingPipeline(**networks, line_extractor=LineExtractor((8, 8)))
     for values in pipe.image_synthesis.parameters():
         if not values.any():  # blocks that start as the identity would ignore the appearance code
             torch.nn.init.normal_(values, std=0.1)
@@ -119,8 +122,43 @@ def faces(face_data):
     return FaceFolder(*face_data)
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 1 MB of its own, for tests that fill it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if (
+        not shutil.which("mount")
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("needs the right to mount")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def read_only_disk(small_disk):
+    """An empty disk that nobody may write to, root neither."""
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    return small_disk
+
+
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory):
+def free_port():
+    """`free_port()`: a port that nobody listens on."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory, free_port):
     """`with serve(command, cwd=..., NAME="value") as url`: a server in a process of its own.
 
     Its port is in the variables that Gradio and uvicorn read it from.
@@ -128,9 +166,7 @@ def serve(tmp_path_factory):
 
     @contextmanager
     def run(command: Sequence[str | Path], cwd: Path = ROOT, **environment: str) -> Iterator[str]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
+        port = str(free_port())
         url = f"http://127.0.0.1:{port}"
         folder = tmp_path_factory.mktemp("server")
         log = folder / "log.txt"

@@ -19,6 +19,7 @@ class LoopbackHub:
         lfs: whether safetensors are uploaded as large files, before the commit, as the real Hub wants it.
         requests: (method, path) of all that were answered.
         cut: None, or a text: requests with it in their path lose their connection in mid-answer.
+        gone: None, or a text: the first download with it in its path ends half-way, and there is no Hub from then on.
     """
 
     def __init__(self):
@@ -27,7 +28,7 @@ class LoopbackHub:
         self.variables = {}
         self.requests = []
         self.lfs = True
-        self.cut = None
+        self.cut = self.gone = None
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -80,6 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", "1000")
             self.end_headers()
+            return
+        if self.hub.gone == "":
+            self.close_connection = True  # without a word
             return
         for pattern, method in self.ROUTES.items():
             if match := re.fullmatch(pattern, path):
@@ -171,7 +175,17 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.hub.files(repo, kind, sha).get(path)
         if content is None:
             return self.refuse("EntryNotFound", X_Repo_Commit=sha)
-        self.answer(200, content, ETag=f'"{hashlib.sha256(content).hexdigest()}"', X_Repo_Commit=sha)
+        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": sha}
+        if self.command == "GET" and self.hub.gone and self.hub.gone in path:
+            self.hub.gone = ""
+            self.close_connection = True
+            self.send_response(200)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content[: len(content) // 2])
+            return
+        self.answer(200, content, **headers)
 
     def find(self, kind, repo, revision):
         """The commit; None after the refusal was sent."""

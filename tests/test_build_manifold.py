@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from dfd import DeepFaceDrawingPipeline
 from dfd.build_manifold import main, save_pipeline
-from dfd.models import presets
+from dfd.models import LineExtractor, presets
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,11 @@ def built(face_folder, tmp_path_factory):
     torch.manual_seed(0)
     for name, model in presets.build("tiny", latent_dim=64).items():
         model.save_pretrained(root / name)
+    LineExtractor((8, 8)).save_pretrained(root / "line_extractor")
     (root / "out").mkdir()
     (root / "out" / "README.md").write_text("kept")
-    command = ["--data", "faces", "--autoencoders", ".", "--synthesis", ".", "--output", "out", "--cache", "cache"]
+    command = ["--data", "faces", "--autoencoders", ".", "--synthesis", ".", "--lines", ".", "--output", "out"]
+    command += ["--cache", "cache"]
     main([part if part.startswith("--") else str(root / part) for part in command])
     return root
 
@@ -31,6 +33,7 @@ def built(face_folder, tmp_path_factory):
 def test_the_folder_is_a_pipeline(built, face):
     pipe = DeepFaceDrawingPipeline.from_pretrained(built / "out")
     assert pipe(face(), num_neighbors=2).images[0].size == (512, 512)
+    assert pipe.line_extractor.config.widths == [8, 8]
 
 
 def test_test_faces_never_enter_the_bank(built):
@@ -48,7 +51,7 @@ def test_other_files_are_kept_and_no_path_is_told(built):
     assert (built / "out" / "README.md").read_text() == "kept"
     assert not (built / "out.partial").exists()
     configs = list((built / "out").glob("*/config.json"))
-    assert len(configs) == 9
+    assert len(configs) == 10
     assert all(str(built) not in config.read_text() and json.loads(config.read_text()) for config in configs)
 
 
@@ -59,7 +62,7 @@ def test_missing_parts_are_named(built, tmp_path, capsys):
 
 def test_shipped_numbers_are_all_finite():
     files = sorted((Path(__file__).parents[1] / "checkpoints").glob("*/*.safetensors"))
-    assert len(files) == 9
+    assert len(files) == 10
     for file in files:
         assert all(values.isfinite().all() for values in load_file(file).values()), file.parent.name
 

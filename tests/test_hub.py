@@ -154,6 +154,29 @@ def test_a_repository_with_a_missing_or_foreign_file_is_refused_by_name(run, hub
     assert message in done.stderr.splitlines()[-1]
 
 
+def test_a_download_cut_off_is_refused_and_goes_on_later(run, hub, published, warm, drawing, tmp_path):
+    script = f"""
+from dfd import DeepFaceDrawingPipeline
+for options in ({{}}, {{"local_files_only": True}}):
+    try:
+        DeepFaceDrawingPipeline.from_pretrained("{REPO}", **options)
+    except OSError as error:
+        print(" ".join(str(error).split()))
+"""
+    home = tmp_path / "home"
+    hub.gone = "mouth_autoencoder/diffusion_pytorch_model.safetensors"
+    done = run("-c", script, home=home)
+    assert hub.gone == "", "the connection was never cut"
+    hub.gone = None
+    assert done.returncode == 0, done.stderr
+    cut, offline = done.stdout.splitlines()
+    assert REPO in cut and "Check the connection and start again" in cut
+    assert "mouth_autoencoder" in offline, "half of the repository is no pipeline"
+    done = run("-c", INSTALLED + KEEP, drawing, tmp_path / "face.npy", home=home)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.load(tmp_path / "face.npy"), warm[1])
+
+
 def test_a_second_push_sends_nothing(run, hub, published, checkpoint):
     before = list(hub.commits["model", REPO])
     done = run("-m", "dfd.hub", "push", "model", REPO, "--checkpoint", checkpoint)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import distance_transform_edt
 
-from dfd.lines import MIN_LENGTH, extract_lines
+from dfd.lines import MIN_LENGTH, extract_lines, network_lines, trace_photo
 
 
 def disc(radius: int, inside=(230, 200, 180), outside=(60, 60, 60)) -> np.ndarray:
@@ -56,3 +57,50 @@ def test_it_is_deterministic_and_leaves_the_photo_alone():
 def test_other_arrays_are_refused(photo):
     with pytest.raises(ValueError, match="uint8 H x W x 3"):
         extract_lines(photo)
+    with pytest.raises(ValueError, match="uint8 H x W x 3"):
+        trace_photo(photo)
+
+
+class Extractor:
+    """Stands for a network that holds a line likely where the photo is red."""
+
+    device, dtype = torch.device("cpu"), torch.float32
+
+    def __call__(self, photo):
+        return 8 * photo[:, :1] - 4
+
+
+def red(*points: tuple[int, int], level: int = 255) -> np.ndarray:
+    """A black photo with red pixels at (y, x)."""
+    photo = np.zeros((64, 96, 3), np.uint8)
+    for y, x in points:
+        photo[y, x, 0] = level
+    return photo
+
+
+@pytest.mark.parametrize(("dy", "dx"), [(0, 1), (1, 0), (1, 1), (1, -1)])
+def test_the_networks_ridges_become_thin_lines(dy, dx):
+    """Of a band three pixels wide its middle is left, whatever its direction."""
+    middle = [(32 + dy * t, 48 + dx * t) for t in range(-24, 25)]
+    empty = np.ones((64, 96), bool)
+    empty[tuple(zip(*middle, strict=True))] = False
+    band = np.argwhere(distance_transform_edt(empty) < 1.5)
+    lines = network_lines(red(*band), Extractor())
+    distance = distance_transform_edt(~lines)
+    assert lines.sum() < 1.7 * np.hypot(dy, dx) * len(middle)  # diagonals go by sides, not by corners
+    assert all(distance[point] <= 1 for point in middle[4:-4])
+
+
+def test_what_is_hardly_likely_or_short_is_no_line():
+    line = [(y, x) for x in range(20, 76) for y in (31, 32, 33)]
+    assert network_lines(red(*line), Extractor()).any()
+    assert not network_lines(red(*line, level=60), Extractor()).any()
+    assert not network_lines(red(*line[:MIN_LENGTH]), Extractor()).any()
+
+
+def test_a_traced_photo_has_ink_three_pixels_wide():
+    photo = disc(150)
+    for extractor, lines in ((None, extract_lines(photo)), (Extractor(), network_lines(photo, Extractor()))):
+        ink = trace_photo(photo, extractor)
+        assert ink.shape == (1, 512, 512) and ink.dtype == torch.float32
+        assert np.array_equal(ink[0] > 0, distance_transform_edt(~lines, sampling=1) < 1.5)
