@@ -3,11 +3,13 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
 from dfd import DeepFaceDrawingPipeline
 from dfd.components import COMPONENTS, PARTS
+from dfd.lines import trace_photo
 from dfd.sketch import read_sketch, sketch_to_pil
 from dfd.ui.draw_tab import EXAMPLES
 
@@ -62,6 +64,16 @@ def inspect(pipe: DeepFaceDrawingPipeline) -> Image.Image:
     return grid([[seen[name].crop, *seen[name].refined] for name in COMPONENTS], 160)
 
 
+def extractor(pipe: DeepFaceDrawingPipeline) -> Image.Image:
+    """Faces made of example drawings; their lines by the classical filter, and by the network."""
+    rows = []
+    for name in ("older", "bun_and_smile", "beard"):
+        face = pipe(example(name)).images[0]
+        classical = sketch_to_pil(trace_photo(np.array(face)))
+        rows.append([face, classical, pipe.extract_lines(face)])
+    return grid(rows)
+
+
 def morph(pipe: DeepFaceDrawingPipeline) -> Image.Image:
     """Eight faces from one example to another."""
     return grid([pipe.morph(example("long_hair"), example("beard")).images])
@@ -91,7 +103,7 @@ def _only(pipe: DeepFaceDrawingPipeline, drawing: Image.Image, *kept: str) -> Im
 def main(names: list[str]) -> None:
     """Rewrites `docs/<name>.webp` for these names, or all."""
     pipe = DeepFaceDrawingPipeline.from_pretrained(DOCS.parent / "checkpoints")
-    for draw in (faces, morph, mix, appearance, completion, inspect):
+    for draw in (faces, morph, mix, appearance, completion, inspect, extractor):
         if not names or draw.__name__ in names:
             draw(pipe).save(DOCS / f"{draw.__name__}.webp", quality=88, method=6)
 
