@@ -20,6 +20,7 @@ from diffusers.configuration_utils import register_to_config
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
+from dfd.appearance import fit_appearance, predict_appearance
 from dfd.components import COMPONENTS
 from dfd.models.base import Model
 
@@ -67,7 +68,8 @@ class Projection:
         latents: component -> float32 N x D, ready for the feature mapping.
         neighbors: component -> `Neighbors`. Those of a component that was not drawn are the samples that gave
             its code, with distances from that code.
-        appearance: float32 N x A, or None when the bank has no appearance codes.
+        appearance: float32 N x A, the likely one of the codes before refinement, so that colours stay while a slider
+            moves; None when the bank has no appearance codes.
     """
 
     latents: dict[str, torch.Tensor]
@@ -84,7 +86,8 @@ class ComponentManifold(Model):
         appearance_dim: A, the length of an appearance code; 0 for none.
 
     Buffers: `codes.<component>` M x D, `sample_ids` int64 M, `genders` uint8 M (see `GENDERS`), and
-    `appearance` M x A when A > 0. Made by `from_codes`, or loaded.
+    when A > 0 `appearance` M x A, with `appearance_slope` and `appearance_offset`, which tell the likely appearance of
+    codes (see `dfd.appearance.fit_appearance`). Made by `from_codes`, or loaded.
     """
 
     @register_to_config
@@ -97,6 +100,8 @@ class ComponentManifold(Model):
         self.register_buffer("genders", torch.zeros(num_samples, dtype=torch.uint8))
         if appearance_dim:
             self.register_buffer("appearance", torch.zeros(num_samples, appearance_dim))
+            self.register_buffer("appearance_slope", torch.zeros(len(COMPONENTS) * latent_dim, appearance_dim))
+            self.register_buffer("appearance_offset", torch.zeros(appearance_dim))
         self._indexes: dict[tuple[str, str], _Index] = {}
         self.register_load_state_dict_post_hook(_forget_indexes)
 
@@ -147,6 +152,9 @@ class ComponentManifold(Model):
         bank.genders.copy_(labels)
         if bank.config.appearance_dim:
             bank.appearance.copy_(appearance)
+            slope, offset = fit_appearance(codes, appearance)
+            bank.appearance_slope.copy_(slope)
+            bank.appearance_offset.copy_(offset)
         return bank
 
     def subset_rows(self, subset: str = "all") -> torch.Tensor:
@@ -233,37 +241,23 @@ class ComponentManifold(Model):
         if int(having.min()) < len(COMPONENTS):
             rows = givers[0].cpu() if givers else self.nearest_in_drawn(latents, drawn, subset, k)
             shares = givers[1].cpu() if givers else self.weights_in_drawn(latents, drawn, subset, rows)
-        result, neighbors, shares_of_samples = {}, {}, torch.zeros(count, self.config.num_samples)
+        result, neighbors, unrefined = {}, {}, {}
         for name in COMPONENTS:
             near = (find_neighbors or self.neighbors)(name, latents[name], subset, k)
             code = torch.lerp(latents[name], self._mean(name, near.indices, near.weights), strength[name])
-            missing = ~drawn[name][:, None]
+            missing, found = ~drawn[name][:, None], latents[name]
             if missing.any():
-                found = torch.where(missing, self._mean(name, rows, shares), latents[name])
+                found = torch.where(missing, self._mean(name, rows, shares), found)
                 code = torch.where(missing, found, code)
                 indices = torch.where(missing, rows, near.indices)
                 near = self._neighbors(name, found, indices, torch.where(missing, shares, near.weights))
-            shares_of_samples.scatter_add_(1, near.indices, near.positive_weights * drawn[name][:, None])
+            unrefined[name] = found
             result[name] = code.to(device)
             neighbors[name] = near.to(device)
         appearance = None
         if self.config.appearance_dim:
-            appearance = self._appearance(shares_of_samples / having[:, None]).to(device)
+            appearance = predict_appearance(unrefined, self.appearance_slope, self.appearance_offset).to(device)
         return Projection(result, neighbors, appearance)
-
-    def _appearance(self, shares: torch.Tensor) -> torch.Tensor:
-        """float32 N x A: the mean appearance of samples by their shares (N x M, summing to 1), as vivid as one's own.
-
-        A mean of n independent codes lies sqrt(n) times nearer to the average than each of them: faces would all
-        have the same middling colours. So it is moved out again, but no further than the samples usually lie.
-        """
-        looks = self.appearance.float().cpu()
-        centre, spread = looks.mean(0), looks.std(0, correction=0).clamp(min=1e-6)
-        looks = (looks - centre) / spread
-        mean = shares @ looks
-        usual = looks.norm(dim=1).mean() / mean.norm(dim=1).clamp(min=1e-6)
-        vivid = torch.minimum(usual, shares.square().sum(1).rsqrt()).clamp(min=1)
-        return centre + spread * vivid[:, None] * mean
 
     def nearest_in_drawn(
         self, latents: Mapping[str, torch.Tensor], drawn: Mapping[str, torch.Tensor], subset: str, k: int

@@ -544,7 +544,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             output_type: "pil", "np" or "pt", see `DeepFaceDrawingPipelineOutput`.
             return_shadow, return_neighbors: also return these.
             appearance: code of colours and light, A or N x A numbers, from `palette`, `appearance_of` or
-                `random_appearance`; None takes the neighbours' mean.
+                `random_appearance`; None takes the drawing's likely one.
             return_dict: False returns the tuple (images, sketches, latents, shadow, neighbors).
             num_alternatives: how many different completions of each unfinished drawing. The first is the one that a
                 single completion gives. Everything returned but the sketches has N x num_alternatives rows then, the

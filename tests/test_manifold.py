@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from dfd.appearance import RIDGE
 from dfd.components import COMPONENTS
 from dfd.manifold import ComponentManifold, locally_linear_weights, refinement_by_component
 
@@ -272,35 +273,42 @@ def test_a_sample_can_be_kept_from_being_its_own_neighbour(bank):
         bank.neighbors("nose", codes, k=bank.config.num_samples, exclude=ids)
 
 
-def test_appearance_is_that_of_the_neighbours(bank):
-    exact = bank.project(codes_of(bank, [5, 6]), k=1)
-    torch.testing.assert_close(exact.appearance, bank.appearance[[5, 6]])
-    codes = codes_of(bank, [5])
-    codes["mouth"] = codes_of(bank, [6])["mouth"]
-    mixed = bank.project(codes, k=1).appearance
-    centre = bank.appearance.mean(0)
-    offset = 0.8 * bank.appearance[5:6] + 0.2 * bank.appearance[6:7] - centre
-    assert torch.cosine_similarity(mixed - centre, offset) > 0.999, "a mixture of the two"
-    assert 1 < (mixed - centre).norm() / offset.norm() < 1.3, "moved out, since mixtures are duller than samples"
-    without = bank.project(codes, drawn_without(1, "mouth"), k=1)
-    torch.testing.assert_close(without.appearance, bank.appearance[5:6])
-    wide = bank.project(codes_of(bank, [5]), k=10).appearance
-    assert wide.shape == (1, 4) and (wide - bank.appearance[5]).norm() < 0.2 * bank.appearance[5].norm()
-    assert make_bank(appearance=False).project(codes_of(bank, [5])).appearance is None
-
-
-def test_appearances_of_many_neighbours_are_as_vivid_as_samples(bank):
-    spread = bank.appearance.std(0, correction=0)
-
-    def vividness(appearance):
-        return ((appearance - bank.appearance.mean(0)) / spread).norm(dim=1)
-
+@pytest.fixture(scope="module")
+def coloured():
+    """A bank whose appearances follow from the codes, but for a little noise, and what they follow by."""
     generator = torch.Generator().manual_seed(3)
-    codes = {name: torch.randn(20, code.shape[1], generator=generator) for name, code in codes_of(bank, [0]).items()}
-    found = vividness(bank.project(codes, k=20).appearance)
-    usual = vividness(bank.appearance)
-    assert usual.mean() * 0.8 < found.mean() < usual.mean() * 1.01
-    assert found.max() < usual.mean() * 1.01, "none is gaudy"
+    codes = {name: 2 + 3 * torch.randn(4000, 8, generator=generator) for name in COMPONENTS}
+    slope = torch.randn(40, 4, generator=generator)
+    appearance = torch.cat(list(codes.values()), 1) @ slope + torch.randn(4000, 4, generator=generator)
+    return ComponentManifold.from_codes(codes, range(4000), [2] * 4000, appearance), slope
+
+
+def test_appearance_follows_from_the_codes(coloured):
+    bank, slope = coloured
+    generator = torch.Generator().manual_seed(4)
+    codes = {name: 2 + 3 * torch.randn(50, 8, generator=generator) for name in COMPONENTS}
+    true = torch.cat(list(codes.values()), 1) @ slope
+    found = bank.project(codes).appearance
+    centre = bank.appearance.mean(0)
+    assert torch.cosine_similarity(found - centre, true - centre).mean() > 0.99
+    moved = (found - centre).norm() / (true - centre).norm()
+    assert abs(moved - 4000 / (4000 + RIDGE)) < 0.02, "drawn in as far as the ridge says for unit features"
+    torch.testing.assert_close(bank.project(codes, refinement=1, k=3).appearance, found)
+
+
+def test_average_codes_give_the_average_appearance(coloured):
+    bank, _ = coloured
+    codes = {name: bank.codes.get_buffer(name).mean(0, keepdim=True) for name in COMPONENTS}
+    torch.testing.assert_close(bank.project(codes).appearance[0], bank.appearance.mean(0), atol=1e-3, rtol=1e-3)
+
+
+def test_what_is_not_drawn_takes_its_part_in_the_appearance_from_the_samples(bank):
+    codes = codes_of(bank, [5])
+    whole = bank.project(codes, k=1).appearance
+    codes["mouth"] = torch.full_like(codes["mouth"], 9)
+    assert not torch.allclose(bank.project(codes, k=1).appearance, whole)
+    torch.testing.assert_close(bank.project(codes, drawn_without(1, "mouth"), k=1).appearance, whole)
+    assert make_bank(appearance=False).project(codes_of(bank, [5])).appearance is None
 
 
 def test_saved_bank_loads_bit_for_bit(bank, tmp_path):
