@@ -17,7 +17,7 @@ from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos, plain_sketches, random_pairs
 from dfd.models.discriminator import MultiScaleDiscriminator
 from dfd.models.unet import WIDTHS, UNet
-from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step, set_learning_rate
 
 #: Weight of L1 beside the adversarial loss, as published.
 L1_WEIGHT = 100.0
@@ -88,8 +88,7 @@ class Pix2PixTrainer:
         """
         generator_optimizer, discriminator_optimizer = self.optimizers
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.options.learning_rate * factor
+            set_learning_rate(optimizer, self.options.learning_rate * factor)
         self.unet.train()
         with self.accelerator.autocast():
             made = self.unet(sketches).float()
