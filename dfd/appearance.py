@@ -6,14 +6,13 @@ A drawing does not say what colour skin and hair are: a face takes that from an 
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 import torch
 from PIL import Image
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
+from dfd.checks import is_whole
 from dfd.components import CANVAS
 from dfd.models import AppearanceEncoder
 from dfd.sketch import ImageLike, brightness, read_pixels, white_value
@@ -81,7 +80,7 @@ def random_appearance(codes: torch.Tensor, seed: int) -> torch.Tensor:
     Raises:
         ValueError: the seed is no whole number from 0 to 2^63 - 1.
     """
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**63:
+    if not is_whole(seed, 0, 2**63 - 1):
         raise ValueError(f"a seed is a whole number from 0 to 2^63 - 1, got {seed!r}")
     generator = torch.Generator().manual_seed(int(seed))
     return codes[torch.randint(len(codes), (), generator=generator)].detach().float().cpu()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import torch
 from diffusers import ModelMixin  # noqa: F401 - diffusers looks for the name in a component's module
@@ -20,6 +20,7 @@ from diffusers.configuration_utils import register_to_config
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
+from dfd.checks import is_whole
 from dfd.components import COMPONENTS
 from dfd.models.base import Model
 
@@ -339,7 +340,7 @@ class ComponentManifold(Model):
     def check_neighbors(self, subset: str, k: int) -> None:
         """Raises ValueError unless `subset` is known and `k` is a whole number from 1 to its size."""
         size = len(self.subset_rows(subset))
-        if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= size:
+        if not is_whole(k, 1, size):
             raise ValueError(
                 f"the number of neighbours must be a whole number from 1 to {size}, the number of samples in "
                 f"{subset!r}; got {k!r}"
