@@ -20,7 +20,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-try:
+from dfd.extras import needs_extra
+
+with needs_extra("evaluation", "the evaluation", __name__):
     from dfd.components import CANVAS
     from dfd.data.faces import FaceFolder
     from dfd.evaluation.damages import DAMAGES
@@ -32,10 +34,6 @@ try:
     from dfd.files import folder_hash, write_atomically
     from dfd.models.unet import UNet
     from dfd.pipeline import DeepFaceDrawingPipeline
-except ModuleNotFoundError as error:
-    if __name__ != "__main__":
-        raise
-    sys.exit(f'error: {error}; the evaluation needs its extra packages: pip install ".[evaluation]"')
 
 #: Damages that the U-Net is compared on: those named in what must be shown.
 PIX2PIX_DAMAGES = ("displaced 8 px", "30 % erased")

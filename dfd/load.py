@@ -23,10 +23,13 @@ import numpy as np
 import psutil
 from PIL import Image, ImageDraw
 
-from dfd.components import CANVAS
-from dfd.files import write_atomically
-from dfd.ui.draw_tab import EXAMPLES, example_session
-from dfd.ui.pad import data_url
+from dfd.extras import needs_extra
+
+with needs_extra("demo", "drawing in a studio", __name__):
+    from dfd.components import CANVAS
+    from dfd.files import write_atomically
+    from dfd.ui.draw_tab import EXAMPLES, example_session
+    from dfd.ui.pad import data_url
 
 #: Seconds without a sign of life after which a visitor gives up on an answer.
 PATIENCE = 60

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dfd.extras import missing_extra
+
 #: 68 landmarks in dlib's order, then the pupils of the picture's left and right eye.
 COUNT = 70
 
@@ -51,7 +53,7 @@ def find(photo: np.ndarray) -> np.ndarray:
     """
     predictor = _predictor()
     if predictor is None:
-        raise ImportError('landmarks need the extra packages: pip install ".[evaluation]"')
+        raise missing_extra("evaluation", "finding landmarks")
     import dlib
 
     found = predictor(np.ascontiguousarray(photo), dlib.rectangle(*BOX))

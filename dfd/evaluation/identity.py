@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dfd.extras import missing_extra
+
 #: Length of a face descriptor. Two photos of one person lie nearer than 0.6 (dlib's documentation).
 DESCRIPTOR = 128
 
@@ -17,7 +19,7 @@ def _networks():
     """Detector, landmarks, descriptor. Raises ImportError with what to install."""
     models = find_spec("face_recognition_models")  # found, not imported: importing it needs an old setuptools
     if models is None or find_spec("dlib") is None:
-        raise ImportError('identity needs the extra packages: pip install ".[evaluation]" (or --no-identity)')
+        raise missing_extra("evaluation", "measuring identity (left out by --no-identity)")
     import dlib
 
     folder = Path(next(iter(models.submodule_search_locations))) / "models"
