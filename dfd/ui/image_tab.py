@@ -1,4 +1,4 @@
-"""The tab "Start from an image": a photographed drawing or a photo becomes lines, to be drawn on and generated."""
+"""The tab "From an image": a photographed drawing or a photo becomes lines, to be drawn on and generated."""
 
 from __future__ import annotations
 
