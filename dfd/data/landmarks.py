@@ -22,15 +22,22 @@ COUNT = 70
 BOX = (97, 157, 404, 463)
 
 
-@lru_cache(maxsize=1)
-def _predictor():
-    """dlib's shape predictor, or None without the packages."""
+def dlib_models() -> Path | None:
+    """The folder of dlib's trained models, or None if they or dlib are missing."""
     models = find_spec("face_recognition_models")  # found, not imported: importing it needs an old setuptools
     if models is None or find_spec("dlib") is None:
         return None
+    return Path(next(iter(models.submodule_search_locations))) / "models"
+
+
+@lru_cache(maxsize=1)
+def _predictor():
+    """dlib's shape predictor, or None without the packages."""
+    folder = dlib_models()
+    if folder is None:
+        return None
     import dlib
 
-    folder = Path(next(iter(models.submodule_search_locations))) / "models"
     return dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
 
 
