@@ -32,6 +32,9 @@ FORMAT, VERSION = "deepfacedrawing-session", 1
 #: Keyword of the text chunk that holds the session's JSON.
 CHUNK = "deepfacedrawing"
 
+#: Endings of the pictures that are read. Contents decide; these are for the browser's file chooser.
+PICTURES = [".png", ".jpg", ".jpeg", ".webp"]
+
 #: Largest file that is read.
 MAX_FILE_BYTES = 4 * 2**20
 
