@@ -229,7 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figures = summary(tally)
     print(table(figures))
     if options.output:
-        write_atomically(options.output, json.dumps({**vars(options), "output": None, **figures}, indent=2) + "\n")
+        try:
+            write_atomically(options.output, json.dumps({**vars(options), "output": None, **figures}, indent=2) + "\n")
+        except OSError as error:
+            sys.exit(f"error: {error}")
     for text in sorted(set(tally.errors)):
         print(f"{tally.errors.count(text)} x {text}", file=sys.stderr)
     sys.exit(1 if tally.errors else 0)
