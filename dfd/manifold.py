@@ -130,7 +130,9 @@ class ComponentManifold(Model):
         if ids.is_floating_point():
             raise ValueError(f"sample_ids must be whole numbers, got {ids.dtype}")
         if len(labels) != count or not set(labels.tolist()) <= set(GENDERS.values()):
-            raise ValueError(f"genders must be {count} labels out of {GENDERS}, got {len(labels)}")
+            raise ValueError(
+                f"genders must be {count} labels out of {GENDERS}, got {len(labels)}: {sorted(set(labels.tolist()))}"
+            )
         dim = codes[COMPONENTS[0]].shape[-1]
         given = dict(codes) if appearance is None else {**codes, "appearance": appearance}
         for name, values in given.items():

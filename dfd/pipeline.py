@@ -428,7 +428,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         Args:
             encoding: from `encode`, of one drawing.
             component: one of `COMPONENTS`, or None for all.
-            steps: how many refinements from 0 to 1, both included; at least 2.
+            steps: how many refinements from 0 to 1, both included; 2 to 100.
             manifold, num_neighbors: see `__call__`.
 
         Returns:
@@ -546,9 +546,9 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             appearance: code of colours and light, A or N x A numbers, from `palette`, `appearance_of` or
                 `random_appearance`; None takes the neighbours' mean.
             return_dict: False returns the tuple (images, sketches, latents, shadow, neighbors).
-            num_alternatives: how many different completions of each unfinished drawing. The first is the one that a
-                single completion gives. Everything returned but the sketches has N x num_alternatives rows then, the
-                first drawing's alternatives first.
+            num_alternatives: how many different completions of each unfinished drawing, from 1 to 16. The first is
+                the one that a single completion gives. Everything returned but the sketches has N x num_alternatives
+                rows then, the first drawing's alternatives first.
 
         Raises:
             ValueError: an argument is out of range, an image cannot be read, or a drawing is empty.

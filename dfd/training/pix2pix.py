@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -116,7 +117,7 @@ def _is_real(outputs: list[list[torch.Tensor]], real: bool) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
 
 
-def train(options: Options):
+def train(options: Options) -> Path:
     """Trains the U-Net and writes it to `output/unet`; resumes if it can.
 
     With `hours` the learning rate falls over the last quarter of the time instead of the images, so that two
