@@ -6,7 +6,6 @@ Fidelity, identity, realism, obedience and robustness, by group, next to the bas
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import platform
 import shlex
@@ -31,7 +30,7 @@ with needs_extra("evaluation", "the evaluation", __name__):
     from dfd.evaluation.methods import ours, pix2pix, retrieval, without_faces
     from dfd.evaluation.report import groups_of, summarise, to_json
     from dfd.evaluation.tables import HEADLINE, to_markdown
-    from dfd.files import folder_hash, write_atomically
+    from dfd.files import file_hash, folder_hash, write_atomically
     from dfd.models.unet import UNet
     from dfd.pipeline import DeepFaceDrawingPipeline
 
@@ -119,7 +118,7 @@ def evaluate(options: argparse.Namespace, command: str) -> str:
         "data": {
             "split": options.split,
             "faces": len(indices),
-            "metadata_sha256": hashlib.sha256((options.data / "metadata.csv").read_bytes()).hexdigest(),
+            "metadata_sha256": file_hash(faces.table),
             "left_out_of_bank": removed,
         },
         "seeds": {"damages": options.seed, "bootstrap": options.seed},
