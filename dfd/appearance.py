@@ -7,7 +7,6 @@ A drawing hardly says what colour skin and hair are: a face takes that from an a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
+from dfd.checks import is_whole
 from dfd.components import CANVAS, COMPONENTS
 from dfd.models import AppearanceEncoder
 from dfd.sketch import ImageLike, brightness, read_pixels, white_value
@@ -120,7 +120,7 @@ def random_appearance(codes: torch.Tensor, seed: int) -> torch.Tensor:
     Raises:
         ValueError: the seed is no whole number from 0 to 2^63 - 1.
     """
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**63:
+    if not is_whole(seed, 0, 2**63 - 1):
         raise ValueError(f"a seed is a whole number from 0 to 2^63 - 1, got {seed!r}")
     generator = torch.Generator().manual_seed(int(seed))
     return codes[torch.randint(len(codes), (), generator=generator)].detach().float().cpu()

@@ -237,13 +237,13 @@ def main(arguments: list[str] | None = None) -> None:
         if options.rounds < 1:
             raise ValueError(f"--rounds must be at least 1, got {options.rounds}")
         result = run(options.checkpoint, drawing, options.rounds)
+        text = to_markdown(result)
+        print(text)
+        if options.output:
+            write_atomically(options.output, json.dumps(result, indent=2) + "\n")
+            write_atomically(options.output.with_suffix(".md"), text)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
-    text = to_markdown(result)
-    print(text)
-    if options.output:
-        write_atomically(options.output, json.dumps(result, indent=2) + "\n")
-        write_atomically(options.output.with_suffix(".md"), text)
 
 
 if __name__ == "__main__":

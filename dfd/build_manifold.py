@@ -15,12 +15,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from dfd.components import COMPONENTS
-from dfd.data.faces import FaceFolder
-from dfd.data.pairs import load_photos, plain_sketches
-from dfd.manifold import ComponentManifold
-from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, LineExtractor
-from dfd.pipeline import DeepFaceDrawingPipeline
+from dfd.extras import needs_extra
+
+with needs_extra("train", "building a manifold", __name__):
+    from dfd.components import COMPONENTS
+    from dfd.data.faces import FaceFolder
+    from dfd.data.pairs import load_photos, plain_sketches
+    from dfd.manifold import ComponentManifold
+    from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, LineExtractor
+    from dfd.pipeline import DeepFaceDrawingPipeline
 
 BATCH = 32
 

@@ -7,10 +7,10 @@ fit nearly as well and lack nothing either: groups of them that differ in the mi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral
 
 import torch
 
+from dfd.checks import check_whole
 from dfd.components import COMPONENTS, Layout
 from dfd.manifold import ComponentManifold
 
@@ -73,8 +73,7 @@ def alternatives(
     Raises:
         ValueError: a count out of range, a drawing that lacks nothing, or what `project` refuses.
     """
-    if isinstance(count, bool) or not isinstance(count, Integral) or not 1 <= count <= MAX_ALTERNATIVES:
-        raise ValueError(f"num_alternatives must be a whole number from 1 to {MAX_ALTERNATIVES}, got {count!r}")
+    check_whole("num_alternatives", count, 1, MAX_ALTERNATIVES)
     if count == 1:
         return dict(latents), dict(drawn), None
     manifold.check_neighbors(subset, k)

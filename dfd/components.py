@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
@@ -88,7 +89,8 @@ class Layout:
             if name not in PARTS:
                 raise ValueError(f"unknown component {name!r}; windows can be given for {', '.join(PARTS)}")
             box = (box.x, box.y, box.size) if isinstance(box, Window) else box
-            if not isinstance(box, Sequence) or len(box) != 3 or any(int(v) != v for v in box):
+            whole = isinstance(box, Sequence) and all(isinstance(v, Real) and v % 1 == 0 for v in box)
+            if not whole or len(box) != 3:
                 raise ValueError(f"window of {name} must be three whole numbers (x, y, size), got {box!r}")
             window = Window(*(int(v) for v in box))
             inside = min(window.x, window.y) >= 0 and max(window.x, window.y) + window.size <= CANVAS

@@ -6,7 +6,6 @@ Fidelity, identity, realism, obedience and robustness, by group, next to the bas
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import platform
 import shlex
@@ -20,7 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-try:
+from dfd.extras import needs_extra
+
+with needs_extra("evaluation", "the evaluation", __name__):
     from dfd.components import CANVAS
     from dfd.data.faces import FaceFolder
     from dfd.evaluation.damages import DAMAGES
@@ -29,13 +30,9 @@ try:
     from dfd.evaluation.methods import ours, pix2pix, retrieval, without_faces
     from dfd.evaluation.report import groups_of, summarise, to_json
     from dfd.evaluation.tables import HEADLINE, to_markdown
-    from dfd.files import folder_hash, write_atomically
+    from dfd.files import file_hash, folder_hash, write_atomically
     from dfd.models.unet import UNet
     from dfd.pipeline import DeepFaceDrawingPipeline
-except ModuleNotFoundError as error:
-    if __name__ != "__main__":
-        raise
-    sys.exit(f'error: {error}; the evaluation needs its extra packages: pip install ".[evaluation]"')
 
 #: Damages that the U-Net is compared on: those named in what must be shown.
 PIX2PIX_DAMAGES = ("displaced 8 px", "30 % erased")
@@ -121,7 +118,7 @@ def evaluate(options: argparse.Namespace, command: str) -> str:
         "data": {
             "split": options.split,
             "faces": len(indices),
-            "metadata_sha256": hashlib.sha256((options.data / "metadata.csv").read_bytes()).hexdigest(),
+            "metadata_sha256": file_hash(faces.table),
             "left_out_of_bank": removed,
         },
         "seeds": {"damages": options.seed, "bootstrap": options.seed},

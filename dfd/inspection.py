@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 
+from dfd.checks import check_whole
 from dfd.components import COMPONENTS
 from dfd.sketch import sketch_to_pil
 
@@ -44,8 +44,7 @@ def inspect(
     """See `DeepFaceDrawingPipeline.inspect`."""
     if component is not None and component not in COMPONENTS:
         raise ValueError(f"component must be one of {', '.join(COMPONENTS)} or None, got {component!r}")
-    if isinstance(steps, bool) or not isinstance(steps, Integral) or not 2 <= steps <= 100:
-        raise ValueError(f"steps must be a whole number from 2 to 100, got {steps!r}")
+    check_whole("steps", steps, 2, 100)
     if len(encoding.sketches) != 1:
         raise ValueError(f"one drawing at a time can be inspected, got {len(encoding.sketches)}")
     drawn, projected = (pipeline.project(encoding, manifold, r, num_neighbors).latents for r in (0, 1))

@@ -23,10 +23,13 @@ import numpy as np
 import psutil
 from PIL import Image, ImageDraw
 
-from dfd.components import CANVAS
-from dfd.files import write_atomically
-from dfd.ui.draw_tab import EXAMPLES, example_session
-from dfd.ui.pad import data_url
+from dfd.extras import needs_extra
+
+with needs_extra("demo", "drawing in a studio", __name__):
+    from dfd.components import CANVAS
+    from dfd.files import write_atomically
+    from dfd.ui.draw_tab import EXAMPLES, example_session
+    from dfd.ui.pad import data_url
 
 #: Seconds without a sign of life after which a visitor gives up on an answer.
 PATIENCE = 60
@@ -226,7 +229,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figures = summary(tally)
     print(table(figures))
     if options.output:
-        write_atomically(options.output, json.dumps({**vars(options), "output": None, **figures}, indent=2) + "\n")
+        try:
+            write_atomically(options.output, json.dumps({**vars(options), "output": None, **figures}, indent=2) + "\n")
+        except OSError as error:
+            sys.exit(f"error: {error}")
     for text in sorted(set(tally.errors)):
         print(f"{tally.errors.count(text)} x {text}", file=sys.stderr)
     sys.exit(1 if tally.errors else 0)

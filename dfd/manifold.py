@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import torch
 from diffusers import ModelMixin  # noqa: F401 - diffusers looks for the name in a component's module
@@ -21,6 +21,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from dfd.appearance import fit_appearance, predict_appearance
+from dfd.checks import is_whole
 from dfd.components import COMPONENTS
 from dfd.models.base import Model
 
@@ -134,7 +135,9 @@ class ComponentManifold(Model):
         if ids.is_floating_point():
             raise ValueError(f"sample_ids must be whole numbers, got {ids.dtype}")
         if len(labels) != count or not set(labels.tolist()) <= set(GENDERS.values()):
-            raise ValueError(f"genders must be {count} labels out of {GENDERS}, got {len(labels)}")
+            raise ValueError(
+                f"genders must be {count} labels out of {GENDERS}, got {len(labels)}: {sorted(set(labels.tolist()))}"
+            )
         dim = codes[COMPONENTS[0]].shape[-1]
         given = dict(codes) if appearance is None else {**codes, "appearance": appearance}
         for name, values in given.items():
@@ -333,7 +336,7 @@ class ComponentManifold(Model):
     def check_neighbors(self, subset: str, k: int) -> None:
         """Raises ValueError unless `subset` is known and `k` is a whole number from 1 to its size."""
         size = len(self.subset_rows(subset))
-        if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= size:
+        if not is_whole(k, 1, size):
             raise ValueError(
                 f"the number of neighbours must be a whole number from 1 to {size}, the number of samples in "
                 f"{subset!r}; got {k!r}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from PIL import Image
 
 from dfd.appearance import appearance_of, palette, random_appearance, read_photo
+from dfd.checks import check_whole
 from dfd.completion import alternatives, with_both_eyes
 from dfd.components import CANVAS, COMPONENTS, Layout
 from dfd.inspection import Inspection, inspect
@@ -428,7 +428,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         Args:
             encoding: from `encode`, of one drawing.
             component: one of `COMPONENTS`, or None for all.
-            steps: how many refinements from 0 to 1, both included; at least 2.
+            steps: how many refinements from 0 to 1, both included; 2 to 100.
             manifold, num_neighbors: see `__call__`.
 
         Returns:
@@ -546,9 +546,9 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             appearance: code of colours and light, A or N x A numbers, from `palette`, `appearance_of` or
                 `random_appearance`; None takes the drawing's likely one.
             return_dict: False returns the tuple (images, sketches, latents, shadow, neighbors).
-            num_alternatives: how many different completions of each unfinished drawing. The first is the one that a
-                single completion gives. Everything returned but the sketches has N x num_alternatives rows then, the
-                first drawing's alternatives first.
+            num_alternatives: how many different completions of each unfinished drawing, from 1 to 16. The first is
+                the one that a single completion gives. Everything returned but the sketches has N x num_alternatives
+                rows then, the first drawing's alternatives first.
 
         Raises:
             ValueError: an argument is out of range, an image cannot be read, or a drawing is empty.
@@ -610,10 +610,10 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         """
         self.check_inputs(manifold, refinement, num_neighbors, output_type, None)
         if positions is None:
-            _check_whole("steps", steps, 2)
+            check_whole("steps", steps, 2)
             positions = [i / (steps - 1) for i in range(steps)]
         check_morph(positions, interpolation)
-        _check_whole("batch_size", batch_size, 1)
+        check_whole("batch_size", batch_size, 1)
         first, second = self._faces([a, b], manifold, refinement, num_neighbors)
         faces = morph_faces(first, second, positions, interpolation, self._statistics())
         return self._blended(faces, output_type, batch_size)
@@ -714,11 +714,6 @@ def drawn_components(layout: Layout, sketches: torch.Tensor) -> dict[str, torch.
     lost = ~torch.stack(list(drawn.values())).any(0) & (amounts.amax(0) >= MIN_INK)
     most = amounts.argmax(0)
     return {name: mask | (lost & (most == i)) for i, (name, mask) in enumerate(drawn.items())}
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def _output(images: torch.Tensor, output_type: str) -> list[Image.Image] | np.ndarray | torch.Tensor:

@@ -11,11 +11,14 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from dfd.components import COMPONENTS, Layout
-from dfd.models.presets import PRESETS
-from dfd.training import autoencoders, encoders, lines, pix2pix, synthesis
-from dfd.training.losses import ADVERSARIAL
-from dfd.training.run import TrainingDiverged
+from dfd.extras import needs_extra
+
+with needs_extra("train", "training", __name__):
+    from dfd.components import COMPONENTS, Layout
+    from dfd.models.presets import PRESETS
+    from dfd.training import autoencoders, encoders, lines, pix2pix, synthesis
+    from dfd.training.losses import ADVERSARIAL
+    from dfd.training.run import TrainingDiverged
 
 
 def _common(parser: argparse.ArgumentParser, defaults: dict) -> None:
@@ -91,12 +94,15 @@ def main(arguments: list[str] | None = None) -> None:
     run = values.pop("run")
     try:
         run(values)
-    except (OSError, ValueError, TrainingDiverged) as error:
+    except (OSError, ValueError, ImportError, TrainingDiverged) as error:
         sys.exit(f"error: {error}")
 
 
 def _layout(path: str) -> Layout:
-    return Layout(json.loads(Path(path).read_text()))
+    try:
+        return Layout(json.loads(Path(path).read_text()))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -44,3 +44,12 @@ def test_bad_arguments_are_refused_in_a_sentence(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "drawing.png")
     with pytest.raises(SystemExit, match="--rounds"):
         benchmark.main(["--drawing", str(tmp_path / "drawing.png"), "--rounds", "0"])
+
+
+def test_figures_that_cannot_be_written_are_shown_all_the_same(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(benchmark, "run", lambda *options: {})
+    monkeypatch.setattr(benchmark, "to_markdown", lambda result: "the table")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match=r"error: .*here\.json cannot be written"):
+        benchmark.main(["--output", str(tmp_path / "file" / "here.json")])
+    assert "the table" in capsys.readouterr().out

@@ -148,6 +148,8 @@ def test_own_windows_move_crops_and_maps():
         ({"remainder": (0, 0, 512)}, "unknown component 'remainder'"),
         ({"nose": (10, 10)}, "three whole numbers"),
         ({"nose": (10.5, 10, 64)}, "three whole numbers"),
+        ({"nose": (10, None, 64)}, "three whole numbers"),
+        ({"nose": (10, float("inf"), 64)}, "three whole numbers"),
         ({"nose": (-1, 10, 64)}, "inside the 512 px canvas"),
         ({"nose": (10, 449, 64)}, "inside the 512 px canvas"),
         ({"nose": (449, 10, 64)}, "inside the 512 px canvas"),

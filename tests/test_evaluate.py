@@ -1,8 +1,6 @@
 """The command line, end to end on a few drawn faces, without network, dlib and workers."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -128,11 +126,3 @@ def test_a_limit_spreads_over_the_split(face_folder, tmp_path):
     assert select_faces(faces, "test", 5).tolist() == [0, 2, 4, 6, 8]
     assert select_faces(faces, "test", None).tolist() == list(range(9))
     assert select_faces(faces, "test", 50).tolist() == list(range(9))
-
-
-def test_a_missing_extra_is_one_sentence():
-    blocked = "import runpy, sys; sys.modules['skimage'] = None; runpy.run_module('dfd.evaluate', run_name='__main__')"
-    result = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True)
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: ") and 'pip install ".[evaluation]"' in result.stderr
-    assert "Traceback" not in result.stderr

@@ -359,6 +359,6 @@ def test_a_bank_that_does_not_fit_together_is_refused(bank):
     refused("nose must hold 60 codes of length 64", codes={**good, "nose": good["nose"][:, 1:]})
     refused("codes of nose are not all finite", codes={**good, "nose": good["nose"] / 0})
     refused("genders", genders=genders[1:])
-    refused("genders", genders=genders + 1)
+    refused(r"genders must be 60 labels .* got 60: \[1, 2, 3\]", genders=genders + 1)
     refused("at least one sample", ids=[], genders=[])
     refused("appearance must hold 60 codes", appearance=torch.zeros(59, 4))

@@ -95,6 +95,7 @@ class FaceFolder:
         cache: folder for the arrays (about 1.1 MB a face); built on first use, kept for the next.
 
     Attributes:
+        table: the path of `metadata.csv`, for a dataset from the Hub that in its cache.
         photos: uint8 N x 512 x 512 x 3; photocopies: uint8 N x 512 x 512 (255 is ink); line drawings by `lines`,
             the same as strokes by `strokes`.
         landmarks: float16 N x 70 x 2 (`dfd.data.landmarks`), or None if the packages that find them are missing.
@@ -107,7 +108,7 @@ class FaceFolder:
 
     def __init__(self, root: str | Path, cache: str | Path = "runs/cache"):
         root = _local(root)
-        table = root / "metadata.csv"
+        self.table = table = root / "metadata.csv"
         if not table.is_file():
             raise ValueError(f"{root} is no face folder: it has no metadata.csv")
         with open(table, newline="", encoding="utf-8") as file:

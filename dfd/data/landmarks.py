@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dfd.extras import missing_extra
+
 #: 68 landmarks in dlib's order, then the pupils of the picture's left and right eye.
 COUNT = 70
 
@@ -20,15 +22,22 @@ COUNT = 70
 BOX = (97, 157, 404, 463)
 
 
-@lru_cache(maxsize=1)
-def _predictor():
-    """dlib's shape predictor, or None without the packages."""
+def dlib_models() -> Path | None:
+    """The folder of dlib's trained models, or None if they or dlib are missing."""
     models = find_spec("face_recognition_models")  # found, not imported: importing it needs an old setuptools
     if models is None or find_spec("dlib") is None:
         return None
+    return Path(next(iter(models.submodule_search_locations))) / "models"
+
+
+@lru_cache(maxsize=1)
+def _predictor():
+    """dlib's shape predictor, or None without the packages."""
+    folder = dlib_models()
+    if folder is None:
+        return None
     import dlib
 
-    folder = Path(next(iter(models.submodule_search_locations))) / "models"
     return dlib.shape_predictor(str(folder / "shape_predictor_68_face_landmarks.dat"))
 
 
@@ -51,7 +60,7 @@ def find(photo: np.ndarray) -> np.ndarray:
     """
     predictor = _predictor()
     if predictor is None:
-        raise ImportError('landmarks need the extra packages: pip install ".[evaluation]"')
+        raise missing_extra("evaluation", "finding landmarks")
     import dlib
 
     found = predictor(np.ascontiguousarray(photo), dlib.rectangle(*BOX))

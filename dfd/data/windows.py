@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from dfd.components import CANVAS, DEFAULT_WINDOWS, PARTS
+from dfd.files import write_atomically
 
 #: What a mask's file name ends with. The mouth is the open mouth and both lips together.
 MASK_NAMES = {
@@ -96,14 +97,12 @@ def windows_from_centres(centres: Mapping[str, np.ndarray]) -> dict[str, list[in
 
 
 def write_windows(windows: Mapping[str, list[int]], path: str | os.PathLike) -> None:
-    """Writes windows as JSON: beside the file first, then renamed, so that a reader never sees half of it."""
-    path = Path(path)
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(json.dumps(windows, indent=2) + "\n", encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Writes windows as JSON, all of them or nothing.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    write_atomically(Path(path), json.dumps(windows, indent=2) + "\n")
 
 
 def _face_centres(paths: list[Path]) -> dict[str, np.ndarray]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
+
+from dfd.data.landmarks import dlib_models
+from dfd.extras import missing_extra
 
 #: Length of a face descriptor. Two photos of one person lie nearer than 0.6 (dlib's documentation).
 DESCRIPTOR = 128
@@ -15,12 +16,11 @@ DESCRIPTOR = 128
 @lru_cache(maxsize=1)
 def _networks():
     """Detector, landmarks, descriptor. Raises ImportError with what to install."""
-    models = find_spec("face_recognition_models")  # found, not imported: importing it needs an old setuptools
-    if models is None or find_spec("dlib") is None:
-        raise ImportError('identity needs the extra packages: pip install ".[evaluation]" (or --no-identity)')
+    folder = dlib_models()
+    if folder is None:
+        raise missing_extra("evaluation", "measuring identity (left out by --no-identity)")
     import dlib
 
-    folder = Path(next(iter(models.submodule_search_locations))) / "models"
     return (
         dlib.get_frontal_face_detector(),
         dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat")),

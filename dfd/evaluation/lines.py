@@ -14,11 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dfd.data.faces import FaceFolder
-from dfd.data.photos import blurred, noisy
-from dfd.evaluation.obedience import agreement
-from dfd.lines import extract_lines, network_lines
-from dfd.models import LineExtractor
+from dfd.extras import needs_extra
+
+with needs_extra("evaluation", "the evaluation", __name__):
+    from dfd.data.faces import FaceFolder
+    from dfd.data.photos import blurred, noisy
+    from dfd.evaluation.obedience import agreement
+    from dfd.lines import extract_lines, network_lines
+    from dfd.models import LineExtractor
 
 #: Damage -> a photo, float32 3 x H x W in [0, 1], and a random generator -> the same, damaged.
 DAMAGES: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {

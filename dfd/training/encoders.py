@@ -18,14 +18,13 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import drawings_of, plain_sketches, random_with_lines
 from dfd.models import ComponentAutoencoder
 from dfd.training.autoencoders import training_step
-from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
 
 
 @dataclass(kw_only=True)
@@ -110,37 +109,33 @@ def train(options: Options) -> Path:
     run = Run(options.output, accelerator, state, options.save_minutes)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
-    per_step = options.batch_size * accelerator.num_processes
-    total = -(-options.images // per_step)
+    total = total_steps(options, accelerator)
     held_out = faces.select("validation")
     held_out = (held_out if len(held_out) else train_faces)[:64]
     rng = np.random.default_rng(0)  # the same faces in the same styles at every look
     drawings = drawings_of(faces, held_out, layout, rng)
     held_out = [x.to(accelerator.device) for x in (drawings, plain_sketches(faces, held_out))]
 
-    progress = tqdm(total=total, initial=done, unit="step", disable=not accelerator.is_main_process)
-    for step in range(done, total):
-        rng = seed_step(options.seed, accelerator.process_index, step)
-        for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * learning_rate_factor(step, total)
+    def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        set_learning_rate(optimizer, options.learning_rate * learning_rate_factor(number, total))
         batch = random_with_lines(faces, train_faces, layout, rng, options.batch_size)
-        run.add(
-            training_step(distributed, *(x.to(accelerator.device) for x in batch), optimizer, accelerator), per_step
-        )
+        values = training_step(distributed, *(x.to(accelerator.device) for x in batch), optimizer, accelerator)
         average.update_parameters(losses)
-        progress.update()
-        last = step + 1 == total
-        if (step + 1) % options.sample_steps == 0 or last:
-            progress.set_postfix(run.log(step + 1, (step + 1) * per_step, evaluate(average.module, *held_out)))
-        if run.due() or last:
-            run.save(step + 1)
-            if accelerator.is_main_process:
-                for name, model in autoencoders.items():
-                    averaged = deepcopy(model)
-                    averaged.encoder.load_state_dict(average.module.encoders[name].state_dict())
-                    averaged.save_pretrained(run.folder / f"{name}_autoencoder")
-    accelerator.wait_for_everyone()
-    return run.folder
+        return values
+
+    def save_models(folder: Path) -> None:
+        for name, model in autoencoders.items():
+            averaged = deepcopy(model)
+            averaged.encoder.load_state_dict(average.module.encoders[name].state_dict())
+            averaged.save_pretrained(folder / f"{name}_autoencoder")
+
+    return run.train(
+        options,
+        done,
+        step=step,
+        evaluate=lambda: evaluate(average.module, *held_out),
+        save_models=save_models,
+    )
 
 
 @torch.no_grad()

@@ -13,7 +13,6 @@ from accelerate import Accelerator
 from PIL import Image
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos
@@ -21,7 +20,7 @@ from dfd.data.photos import random_crops
 from dfd.evaluation.obedience import agreement
 from dfd.lines import network_lines
 from dfd.models.line_extractor import LineExtractor
-from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
 
 #: Widths by preset; `paper` has no such network.
 WIDTHS = {"paper": (40, 56, 72, 72), "compact": (40, 56, 72, 72), "tiny": (16, 16)}
@@ -90,34 +89,25 @@ def train(options: Options) -> Path:
     run = Run(options.output, accelerator, state, options.save_minutes)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(model, optimizer)
-    per_step = options.batch_size * accelerator.num_processes
-    total = -(-options.images // per_step)
+    total = total_steps(options, accelerator)
     held_out = faces.select("validation")
     held_out = (held_out if len(held_out) else indices)[:16]
 
-    progress = tqdm(total=total, initial=done, unit="step", disable=not accelerator.is_main_process)
-    for step in range(done, total):
-        rng = seed_step(options.seed, accelerator.process_index, step)
-        for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * learning_rate_factor(step, total)
+    def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        set_learning_rate(optimizer, options.learning_rate * learning_rate_factor(number, total))
         batch = random_crops(faces, indices, rng, options.batch_size, options.side)
-        batch = [x.to(accelerator.device) for x in batch]
-        run.add({"loss": training_step(distributed, *batch, optimizer, accelerator)}, per_step)
+        loss = training_step(distributed, *(x.to(accelerator.device) for x in batch), optimizer, accelerator)
         average.update_parameters(model)
-        progress.update()
-        last = step + 1 == total
-        if (step + 1) % options.sample_steps == 0 or last:
-            row = run.log(step + 1, (step + 1) * per_step, evaluate(average.module, faces, held_out))
-            progress.set_postfix(row)
-            if accelerator.is_main_process:
-                samples = sample_grid(average.module, faces, held_out[:6])
-                samples.save(run.folder / "samples" / f"{step + 1:06d}.png")
-        if run.due() or last:
-            run.save(step + 1)
-            if accelerator.is_main_process:
-                average.module.save_pretrained(run.folder / "line_extractor")
-    accelerator.wait_for_everyone()
-    return run.folder
+        return {"loss": loss}
+
+    return run.train(
+        options,
+        done,
+        step=step,
+        evaluate=lambda: evaluate(average.module, faces, held_out),
+        sample=lambda: sample_grid(average.module, faces, held_out[:6]),
+        save_models=lambda folder: average.module.save_pretrained(folder / "line_extractor"),
+    )
 
 
 def training_step(

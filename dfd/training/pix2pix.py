@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos, plain_sketches, random_pairs
 from dfd.models.discriminator import MultiScaleDiscriminator
 from dfd.models.unet import WIDTHS, UNet
-from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step, set_learning_rate
 
 #: Weight of L1 beside the adversarial loss, as published.
 L1_WEIGHT = 100.0
@@ -88,8 +89,7 @@ class Pix2PixTrainer:
         """
         generator_optimizer, discriminator_optimizer = self.optimizers
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.options.learning_rate * factor
+            set_learning_rate(optimizer, self.options.learning_rate * factor)
         self.unet.train()
         with self.accelerator.autocast():
             made = self.unet(sketches).float()
@@ -117,7 +117,7 @@ def _is_real(outputs: list[list[torch.Tensor]], real: bool) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, float(real)))
 
 
-def train(options: Options):
+def train(options: Options) -> Path:
     """Trains the U-Net and writes it to `output/unet`; resumes if it can.
 
     With `hours` the learning rate falls over the last quarter of the time instead of the images, so that two

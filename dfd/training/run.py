@@ -1,11 +1,12 @@
-"""What both training stages share: a run's folder, its checkpoints, its learning-rate curve and its metrics."""
+"""What all trainers share: the loop, a run's folder, its checkpoints, its learning-rate curve and its metrics."""
 
 from __future__ import annotations
 
 import csv
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
+from PIL import Image
+from tqdm import tqdm
 
 from dfd.components import Layout
 from dfd.files import whole_file
@@ -24,7 +27,7 @@ FINAL_LEARNING_RATE = 0.05
 
 @dataclass(kw_only=True)
 class RunOptions:
-    """What both stages have options for; the command line shows them with their help."""
+    """What all trainers have options for; the command line shows them with their help."""
 
     data: Path
     output: Path
@@ -46,6 +49,17 @@ def learning_rate_factor(step: int, total_steps: int) -> float:
     decay = max(0.0, (step / total_steps - 0.75) / 0.25)
     cosine = FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * 0.5 * (1 + math.cos(math.pi * min(decay, 1)))
     return min(1.0, (step + 1) / WARMUP_STEPS) * cosine
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Sets the learning rate of all of an optimizer's parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def total_steps(options: RunOptions, accelerator: Accelerator) -> int:
+    """Steps in which all processes together see `options.images` images, the last batch filled up."""
+    return -(-options.images // (options.batch_size * accelerator.num_processes))
 
 
 def seed_step(seed: int, rank: int, step: int) -> np.random.Generator:
@@ -93,6 +107,54 @@ class Run:
         for name, target in self.state.items():
             target.load_state_dict(stored[name])
         return stored["step"]
+
+    def train(
+        self,
+        options: RunOptions,
+        done: int,
+        *,
+        step: Callable[[int, np.random.Generator], Mapping[str, torch.Tensor]],
+        evaluate: Callable[[], Mapping[str, float]],
+        save_models: Callable[[Path], None],
+        sample: Callable[[], Image.Image] | None = None,
+        averaged: Callable[[], AbstractContextManager] = nullcontext,
+    ) -> Path:
+        """Trains from step `done` to the end, with figures and samples every `sample_steps`; returns the folder.
+
+        Args:
+            options: how long, how often, from which seed.
+            done: steps already done, from `resume`.
+            step: trains on one batch, given its step's number and generator; returns the losses.
+            evaluate: figures of faces not trained on, for `metrics.csv`; every process computes them.
+            save_models: writes what was trained to the run's folder, in the main process, with each checkpoint.
+            sample: draws what is kept in `samples/`, in the main process.
+            averaged: the context in which the last three see the moving average of the weights, if they need one.
+
+        Raises:
+            TrainingDiverged: a loss is not finite; the last good checkpoint stays.
+        """
+        main = self.accelerator.is_main_process
+        per_step = options.batch_size * self.accelerator.num_processes
+        total = total_steps(options, self.accelerator)
+        progress = tqdm(total=total, initial=done, unit="step", disable=not main)
+        while done < total:
+            rng = seed_step(options.seed, self.accelerator.process_index, done)
+            self.add(step(done, rng), per_step)
+            done += 1
+            progress.update()
+            if done % options.sample_steps == 0 or done == total:
+                with averaged():
+                    row = self.log(done, done * per_step, evaluate())
+                    if main and sample is not None:
+                        sample().save(self.folder / "samples" / f"{done:06d}.png")
+                progress.set_postfix(row)
+            if self.due() or done == total:
+                self.save(done)
+                if main:
+                    with averaged():
+                        save_models(self.folder)
+        self.accelerator.wait_for_everyone()
+        return self.folder
 
     def due(self) -> bool:
         """Whether `save_minutes` have passed since the last checkpoint, by the main process's clock.

@@ -26,7 +26,7 @@ from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, 
 from dfd.models.discriminator import MultiScaleDiscriminator, ProjectedDiscriminator
 from dfd.training.lite0 import CHANNELS, Lite0Features
 from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, perceptual
-from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
 
 #: Loss weights and optimiser settings of the prototype, known to train stably.
 L1_WEIGHT, PREVIEW_WEIGHT, KL_WEIGHT = 4.0, 2.0, 0.002
@@ -255,9 +255,8 @@ class SynthesisTrainer:
             ids: int64 N, the samples' ids; with them and a manifold, codes are also refined.
         """
         options = self.options
-        factor = learning_rate_factor(step, self.total_steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = options.learning_rate * factor
+        learning_rate = options.learning_rate * learning_rate_factor(step, self.total_steps)
+        set_learning_rate(self.optimizer, learning_rate)
         latents = self.encode(sketches)
         if ids is not None:
             latents = self.refine(latents, ids, rng)
@@ -301,8 +300,7 @@ class SynthesisTrainer:
         self.optimizer.step()
         self.ema.step(self.raw_generator.parameters())
         if adversarial:
-            for group in self.discriminator_optimizer.param_groups:
-                group["lr"] = options.learning_rate * factor
+            set_learning_rate(self.discriminator_optimizer, learning_rate)
             with self.accelerator.autocast():
                 real = self.discriminator(photos, real_features, conditions)
                 fake = self.discriminator(
@@ -336,9 +334,7 @@ def train(options: Options) -> Path:
         raise ValueError(f"{options.data} has no training photos of {options.min_size} px or more")
     torch.manual_seed(options.seed)
     models = build_models(options, encoders)
-    per_step = options.batch_size * accelerator.num_processes
-    total = -(-options.images // per_step)
-    trainer = SynthesisTrainer(encoders, models, options, total, accelerator)
+    trainer = SynthesisTrainer(encoders, models, options, total_steps(options, accelerator), accelerator)
     layout = trainer.layout
     run = Run(options.output, accelerator, trainer.state, options.save_minutes)
     done = run.resume()
@@ -356,28 +352,23 @@ def train(options: Options) -> Path:
     held_out = faces.select("validation", options.min_size)
     held_out = held_out if len(held_out) else indices
 
-    progress = tqdm(total=total, initial=done, unit="step", disable=not accelerator.is_main_process)
-    for step in range(done, total):
-        rng = seed_step(options.seed, accelerator.process_index, step)
+    def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         sketches, photos, ids = random_pairs(faces, indices, layout, rng, options.batch_size)
-        sketches, photos = sketches.to(accelerator.device), photos.to(accelerator.device)
-        run.add(trainer.step(step, sketches, photos, rng, ids), per_step)
-        progress.update()
-        last = step + 1 == total
-        if (step + 1) % options.sample_steps == 0 or last:
-            with trainer.averaged():
-                row = run.log(step + 1, (step + 1) * per_step, evaluate(trainer, faces, held_out[:32]))
-                if accelerator.is_main_process:
-                    sample_grid(trainer, faces, held_out[:8]).save(run.folder / "samples" / f"{step + 1:06d}.png")
-            progress.set_postfix(row)
-        if run.due() or last:
-            run.save(step + 1)
-            if accelerator.is_main_process:
-                with trainer.averaged():
-                    for name, model in models.items():
-                        model.save_pretrained(run.folder / name)
-    accelerator.wait_for_everyone()
-    return run.folder
+        return trainer.step(number, sketches.to(accelerator.device), photos.to(accelerator.device), rng, ids)
+
+    def save_models(folder: Path) -> None:
+        for name, model in models.items():
+            model.save_pretrained(folder / name)
+
+    return run.train(
+        options,
+        done,
+        step=step,
+        evaluate=lambda: evaluate(trainer, faces, held_out[:32]),
+        sample=lambda: sample_grid(trainer, faces, held_out[:8]),
+        save_models=save_models,
+        averaged=trainer.averaged,
+    )
 
 
 def build_models(options: Options, encoders: Mapping[str, ComponentAutoencoder]) -> dict[str, ModelMixin]:

@@ -25,14 +25,14 @@ from dfd.interpolation import mix_faces
 from dfd.manifold import Projection
 from dfd.provenance import NOTICE, XMP
 from dfd.ui import texts
-from dfd.ui.controls import ONE_BY_ONE, READ_ONE_BY_ONE, Translate
+from dfd.ui.controls import ONE_BY_ONE, PRIVATE, QUIET, READ_ONE_BY_ONE, Translate
 from dfd.ui.draw_tab import EXAMPLES
 from dfd.ui.engine import Engine
 from dfd.ui.importing import Tracer
 from dfd.ui.places import LETTERS, Places
 from dfd.ui.rendering import render
 from dfd.ui.results import Results, problem, shot
-from dfd.ui.session import Session, face_png, read_session
+from dfd.ui.session import PICTURES, Session, face_png, read_session
 
 #: In the first places, so that there is something to play with.
 FIRST = ("long_hair", "beard", "bun_and_smile")
@@ -47,9 +47,6 @@ MIME = {".gif": "image/gif", ".webp": "image/webp", ".mp4": "video/mp4"}
 
 #: Side in pixels of a face in the strip.
 SMALL = 192
-
-_PRIVATE = {"api_visibility": "private"}
-_QUIET = {**_PRIVATE, "show_progress": "hidden"}
 
 
 class FaceFile(gr.File):
@@ -100,8 +97,7 @@ def blend_tab(engine: Engine, t: Translate) -> None:
         texts=texts.section("places"),
         elem_id="places",
     )
-    types = [".json", ".png", ".jpg", ".jpeg", ".webp"]
-    opener = gr.UploadButton(t("open"), file_types=types, elem_id="open_place", min_width=70)
+    opener = gr.UploadButton(t("open"), file_types=[".json", *PICTURES], elem_id="open_place", min_width=70)
     with gr.Row(elem_classes="stage"):
         with gr.Column(min_width=320):
             gr.Markdown(t("morph"))
@@ -185,7 +181,7 @@ def blend_tab(engine: Engine, t: Translate) -> None:
         except ValueError as error:
             raise refusal(error) from error
 
-    live = {**_PRIVATE, **ONE_BY_ONE, "trigger_mode": "always_last", "show_progress": "minimal"}
+    live = {**PRIVATE, **ONE_BY_ONE, "trigger_mode": "always_last", "show_progress": "minimal"}
     morph_inputs, letters = [places, position, start, end], [*givers.values(), colours]
     gr.on(
         [position.input, start.input, end.input],
@@ -197,13 +193,13 @@ def blend_tab(engine: Engine, t: Translate) -> None:
     )
     gr.on([radio.input for radio in letters], mixing, [places, *letters], mixed, **live, show_progress_on=mixed)
     places.input(both, [*morph_inputs, *letters], [between, mixed], **live, show_progress_on=[between, mixed])
-    strip.click(small_faces, [places, start, end], faces_between, **_PRIVATE, **ONE_BY_ONE)
+    strip.click(small_faces, [places, start, end], faces_between, **PRIVATE, **ONE_BY_ONE)
     for ending, button in savers.items():
         button.click(
-            animate(ending), [places, start, end], between, **_PRIVATE, **ONE_BY_ONE, show_progress_on=faces_between
+            animate(ending), [places, start, end], between, **PRIVATE, **ONE_BY_ONE, show_progress_on=faces_between
         )
-    save_mix.click(save, [places, *letters], mixed, **_QUIET, **ONE_BY_ONE)
-    opener.upload(open_file, opener, places, **READ_ONE_BY_ONE, **_QUIET)
+    save_mix.click(save, [places, *letters], mixed, **QUIET, **ONE_BY_ONE)
+    opener.upload(open_file, opener, places, **READ_ONE_BY_ONE, **QUIET)
 
     endpoints(engine, code)
 

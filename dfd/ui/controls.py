@@ -1,4 +1,4 @@
-"""What both tabs have."""
+"""What several tabs have."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from dfd.ui.session import DEFAULT_SETTINGS
 
 #: Key of the section `page` -> what Gradio shows in the visitor's language.
 Translate = Callable[[str], I18nData]
+
+#: How events are run that are nobody's to call but the page's; and those among them that show no progress.
+PRIVATE = {"api_visibility": "private"}
+QUIET = {**PRIVATE, "show_progress": "hidden"}
 
 #: How events are run that make faces: one at a time, whichever tab asks, since two would only slow each other down.
 ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "face"}

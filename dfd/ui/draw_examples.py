@@ -17,7 +17,6 @@ from PIL import Image, ImageDraw
 from dfd.components import CANVAS
 from dfd.ui.session import Session, write_session
 
-SIZE = CANVAS
 FOLDER = Path(__file__).parent / "examples"
 
 
@@ -30,7 +29,7 @@ class Pen:
         self.random = np.random.default_rng(seed)
         self.width, self.wobble, self.passes = width, wobble, passes
         self.strokes: list[dict] = []
-        self.paper = Image.new("L", (SIZE * self.SCALE, SIZE * self.SCALE), 255)
+        self.paper = Image.new("L", (CANVAS * self.SCALE, CANVAS * self.SCALE), 255)
         self.draw = ImageDraw.Draw(self.paper)
 
     def line(self, *points: tuple[float, float]) -> None:
@@ -50,11 +49,11 @@ class Pen:
     def both(self, *points: tuple[float, float]) -> None:
         """The stroke and its mirror image, each with its own shake."""
         self.line(*points)
-        self.line(*[(SIZE - x, y) for x, y in points])
+        self.line(*[(CANVAS - x, y) for x, y in points])
 
     def across(self, *points: tuple[float, float]) -> None:
         """One symmetric stroke, given from its left end to the middle."""
-        self.line(*points, *[(SIZE - x, y) for x, y in points[::-1] if x != SIZE / 2])
+        self.line(*points, *[(CANVAS - x, y) for x, y in points[::-1] if x != CANVAS / 2])
 
     def _ink(self, path: np.ndarray) -> None:
         radius = self.width * self.SCALE / 2
@@ -63,7 +62,7 @@ class Pen:
             self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
 
     def image(self) -> Image.Image:
-        return self.paper.resize((SIZE, SIZE), Image.Resampling.BOX)
+        return self.paper.resize((CANVAS, CANVAS), Image.Resampling.BOX)
 
 
 def _through(points: np.ndarray, per_piece: int = 24) -> np.ndarray:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from dfd.components import COMPONENTS
 from dfd.ui import details, texts
-from dfd.ui.controls import ONE_BY_ONE, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import ONE_BY_ONE, PRIVATE, QUIET, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
 from dfd.ui.engine import Engine, Result
 from dfd.ui.pad import Pad
 from dfd.ui.results import NO_ANSWER, Results, problem, shot
@@ -29,6 +29,7 @@ from dfd.ui.session import (
     ALTERNATIVES,
     DEFAULT_SETTINGS,
     MAX_NEIGHBORS,
+    PICTURES,
     Session,
     face_png,
     pad_image,
@@ -52,10 +53,6 @@ NOT_SELECTED = -1
 UNREADABLE = "This photo cannot be read. PNG, JPEG and WebP of at least 16 x 16 pixels can."
 
 EMPTY = "There is nothing on the paper yet. Draw something first."
-
-# How events are run.
-_PRIVATE = {"api_visibility": "private"}
-_QUIET = {**_PRIVATE, "show_progress": "hidden"}
 
 
 def draw_tab(engine: Engine, t: Translate) -> Pad:
@@ -92,8 +89,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
                     kind: gr.Button(t(kind), elem_id=kind, min_width=70)
                     for kind in ("save_face", "share", "save_sketch", "save_session")
                 }
-                types = [".json", ".png", ".jpg", ".jpeg", ".webp"]
-                opener = gr.UploadButton(t("open"), file_types=types, elem_id="open", min_width=70)
+                opener = gr.UploadButton(t("open"), file_types=[".json", *PICTURES], elem_id="open", min_width=70)
     with gr.Row(elem_classes="panels"):
         with gr.Accordion(t("by_part"), open=False, elem_id="by_part"):
             parts = [refinement_slider(t(name), f"refinement_{name}") for name in COMPONENTS]
@@ -115,9 +111,8 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
             gr.Markdown(t("colours_info"), elem_classes="caption")
             with gr.Row(elem_classes="actions"):
                 automatic = gr.Button(t("colours_auto"), elem_id="colours_auto", min_width=100)
-                types = [".png", ".jpg", ".jpeg", ".webp"]
                 from_photo = gr.UploadButton(
-                    t("colours_photo"), file_types=types, elem_id="colours_photo", min_width=100
+                    t("colours_photo"), file_types=PICTURES, elem_id="colours_photo", min_width=100
                 )
                 dice = gr.Button(t("colours_random"), elem_id="colours_random", min_width=100)
             swatches = _faces("swatches", 10)
@@ -148,7 +143,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     settings = [manifold, *parts, neighbors, appearance, alternative]
     outputs = [results, pad, slider, people, codes, suggestions]
     making = {
-        **_PRIVATE,
+        **PRIVATE,
         **ONE_BY_ONE,
         "trigger_mode": "always_last",
         "show_progress": "minimal",
@@ -204,11 +199,11 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     inputs_all = [pad, manifold, refinement, neighbors, appearance, alternative, *are_open.values()]
     making_face.append(refinement.input(draw_all, inputs_all, [*outputs, *parts], **making))
     for event in making_face:
-        event.failure(None, js=NO_ANSWER, **_QUIET)
+        event.failure(None, js=NO_ANSWER, **QUIET)
     for panel, is_open in zip(panels.values(), are_open.values(), strict=True):
-        panel.expand(lambda: True, None, is_open, queue=False, **_QUIET).then(draw, inputs, outputs, **making)
-        panel.collapse(lambda: False, None, is_open, queue=False, **_QUIET)
-    live.input(lambda on: gr.update(live=on), live, pad, queue=False, **_QUIET)
+        panel.expand(lambda: True, None, is_open, queue=False, **QUIET).then(draw, inputs, outputs, **making)
+        panel.collapse(lambda: False, None, is_open, queue=False, **QUIET)
+    live.input(lambda on: gr.update(live=on), live, pad, queue=False, **QUIET)
 
     # A colour or a suggestion is chosen; the face follows.
     first_settings = {"manifold": first.settings["manifold"], "refinement": first.settings["refinement"]}
@@ -241,18 +236,18 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         *others, _ = given  # the suggestions are there already
         yield from draw(request, *others, False)
 
-    colours.expand(show_swatches, appearance, swatches, **_PRIVATE)
+    colours.expand(show_swatches, appearance, swatches, **PRIVATE)
     appearance.change(
-        lambda code: gr.update(selected_index=swatch_of(code)), appearance, swatches, queue=False, **_QUIET
+        lambda code: gr.update(selected_index=swatch_of(code)), appearance, swatches, queue=False, **QUIET
     )
     for chosen in (
-        swatches.select(pick_swatch, None, appearance, queue=False, **_QUIET),
-        automatic.click(lambda: "", None, appearance, queue=False, **_QUIET),
-        dice.click(random_code, None, appearance, queue=False, **_QUIET),
-        from_photo.upload(colours_of, from_photo, appearance, **READ_ONE_BY_ONE, **_QUIET),
+        swatches.select(pick_swatch, None, appearance, queue=False, **QUIET),
+        automatic.click(lambda: "", None, appearance, queue=False, **QUIET),
+        dice.click(random_code, None, appearance, queue=False, **QUIET),
+        from_photo.upload(colours_of, from_photo, appearance, **READ_ONE_BY_ONE, **QUIET),
     ):
         chosen.success(draw, inputs, outputs, **making)
-    suggestion = suggestions.select(pick_suggestion, None, alternative, queue=False, **_QUIET)
+    suggestion = suggestions.select(pick_suggestion, None, alternative, queue=False, **QUIET)
     suggestion.success(draw_suggestion, inputs, outputs, **making)
 
     # A drawing is put on the pad, which tells of it like of a stroke: the face follows.
@@ -271,11 +266,11 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
             raise gr.Error(str(error), print_exception=False) from error
 
     loaded = [pad, manifold, refinement, *parts, neighbors, appearance, alternative]
-    gallery.select(pick, None, [pad, alternative], queue=False, **_QUIET)
-    surprise.click(surprise_me, pad, [pad, alternative], queue=False, **_QUIET)
+    gallery.select(pick, None, [pad, alternative], queue=False, **QUIET)
+    surprise.click(surprise_me, pad, [pad, alternative], queue=False, **QUIET)
     # These may refuse; only errors of events in the queue reach the page with their words.
-    results.select(opened, results, loaded, concurrency_limit=None, **_QUIET)
-    opener.upload(open_file, opener, loaded, **READ_ONE_BY_ONE, **_QUIET)
+    results.select(opened, results, loaded, concurrency_limit=None, **QUIET)
+    opener.upload(open_file, opener, loaded, **READ_ONE_BY_ONE, **QUIET)
 
     def save(kind: str):
         def deliver(value, *values) -> dict[str, Any]:
@@ -296,7 +291,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         return deliver
 
     for kind, button in savers.items():
-        button.click(save(kind), [pad, *settings], results, **_QUIET, **ONE_BY_ONE)
+        button.click(save(kind), [pad, *settings], results, **QUIET, **ONE_BY_ONE)
     return pad
 
 

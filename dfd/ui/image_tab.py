@@ -1,4 +1,4 @@
-"""The tab "Start from an image": a photographed drawing or a photo becomes lines, to be drawn on and generated."""
+"""The tab "From an image": a photographed drawing or a photo becomes lines, to be drawn on and generated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dfd.components import CANVAS
 from dfd.lines import trace_photo
 from dfd.sketch import read_sketch, sketch_to_pil
 from dfd.ui import texts
-from dfd.ui.controls import ONE_BY_ONE, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import ONE_BY_ONE, PRIVATE, QUIET, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
 from dfd.ui.endpoint import Drawing
 from dfd.ui.engine import Engine
 from dfd.ui.importing import KINDS, Tracer, import_picture, ink_element, ink_picture
@@ -94,11 +94,11 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
     def go_on(value: dict | None, kind: str):
         return gr.Tabs(selected="draw"), Pad.replace([ink_element(lines_of(value, kind))])
 
-    sketch.clear(lambda: PAPER, None, sketch, api_visibility="private", show_progress="hidden")
-    to_lines.click(turn_into_lines, [sketch, kind], sketch, api_visibility="private", **READ_ONE_BY_ONE)
-    onwards.click(go_on, [sketch, kind], [tabs, pad], api_visibility="private", **READ_ONE_BY_ONE)
+    sketch.clear(lambda: PAPER, None, sketch, **QUIET)
+    to_lines.click(turn_into_lines, [sketch, kind], sketch, **PRIVATE, **READ_ONE_BY_ONE)
+    onwards.click(go_on, [sketch, kind], [tabs, pad], **PRIVATE, **READ_ONE_BY_ONE)
     controls = [manifold, refinement, kind]
-    generate.click(sketch_to_face, [sketch, *controls], face, api_visibility="private", **ONE_BY_ONE)
+    generate.click(sketch_to_face, [sketch, *controls], face, **PRIVATE, **ONE_BY_ONE)
     # Nobody sees this input, so that only programs cause its event.
     drawing = Drawing()
     drawing.apply(sketch_to_face, [drawing, *controls], face, api_name="generate", **ONE_BY_ONE)

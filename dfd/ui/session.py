@@ -18,6 +18,7 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin
 
+from dfd.checks import is_whole
 from dfd.components import CANVAS, COMPONENTS
 from dfd.lines import trace_photo
 from dfd.manifold import DEFAULT_REFINEMENT, SUBSETS
@@ -30,6 +31,9 @@ FORMAT, VERSION = "deepfacedrawing-session", 1
 
 #: Keyword of the text chunk that holds the session's JSON.
 CHUNK = "deepfacedrawing"
+
+#: Endings of the pictures that are read. Contents decide; these are for the browser's file chooser.
+PICTURES = [".png", ".jpg", ".jpeg", ".webp"]
 
 #: Largest file that is read.
 MAX_FILE_BYTES = 4 * 2**20
@@ -298,7 +302,7 @@ def _checked_settings(settings: Any) -> dict[str, Any]:
     manifold, given, count, appearance, alternative = (settings[key] for key in DEFAULT_SETTINGS)
     if not isinstance(manifold, str) or manifold not in SUBSETS:
         raise ValueError("The settings in this file name faces to follow that are not known here.")
-    if type(count) is not int or not 1 <= count <= MAX_NEIGHBORS:
+    if not is_whole(count, 1, MAX_NEIGHBORS):
         raise ValueError(f"The number of neighbours in this file is not a whole number from 1 to {MAX_NEIGHBORS}.")
     if not isinstance(given, dict):
         raise ValueError("The refinement in this file cannot be read.")
@@ -307,7 +311,7 @@ def _checked_settings(settings: Any) -> dict[str, Any]:
         raise ValueError("The refinement in this file is not made of numbers from 0 to 1.")
     if appearance is not None and not _is_appearance(appearance):
         raise ValueError("The colours in this file cannot be read.")
-    if type(alternative) is not int or not 0 <= alternative < ALTERNATIVES:
+    if not is_whole(alternative, 0, ALTERNATIVES - 1):
         raise ValueError("The settings in this file name a suggestion that is not known here.")
     appearance = appearance and list(appearance)
     return dict(zip(DEFAULT_SETTINGS, (manifold, refinement, count, appearance, alternative), strict=True))

@@ -1,7 +1,7 @@
 """The drawing studio: `build_demo(pipeline)` returns the Blocks to launch.
 
 Three tabs. "Draw" is live: every stroke, slider and switch asks for the face, and of several requests only the latest
-is answered. "Start from an image" reads a photographed drawing or a photo, and hands it on.
+is answered. "From an image" reads a photographed drawing or a photo, and hands it on.
 "Morph and mix" makes faces of several drawings.
 
 The server keeps nothing between two requests: all that a visitor has is in the page, and travels with each request.

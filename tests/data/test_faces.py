@@ -212,3 +212,8 @@ def test_a_cache_that_does_not_fit_on_its_disk_is_refused_before_it_is_built(fac
 def test_a_cache_that_cannot_be_written_to_is_named(face_data, read_only_disk):
     with pytest.raises(OSError, match=r"cache/\w+ cannot be written: Read-only file system\. .*choose a folder"):
         FaceFolder(face_data[0], read_only_disk / "cache")
+
+
+def test_a_dataset_of_the_hub_has_its_table_in_the_hubs_cache(face_data, monkeypatch):
+    monkeypatch.setattr("dfd.data.faces.snapshot_download", lambda name, repo_type: str(face_data[0]))
+    assert FaceFolder("somebody/faces", face_data[1]).table == face_data[0] / "metadata.csv"

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from dfd.data import landmarks
 from dfd.evaluation import identity
 
 
@@ -18,6 +19,6 @@ def test_no_face_gives_no_descriptor():
 
 def test_a_missing_extra_is_named(monkeypatch):
     identity._networks.cache_clear()
-    monkeypatch.setattr(identity, "find_spec", lambda name: None)
+    monkeypatch.setattr(landmarks, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"\.\[evaluation\]"):
         identity.check_available()

@@ -1,4 +1,4 @@
-"""Checkpoints, resumption, divergence, metrics, and the learning-rate curve."""
+"""The loop, checkpoints, resumption, divergence, metrics, and the learning-rate curve."""
 
 import csv
 import multiprocessing
@@ -8,14 +8,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 
 from dfd.models import ComponentAutoencoder
 from dfd.training import autoencoders
-from dfd.training.run import Run, TrainingDiverged, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, TrainingDiverged, learning_rate_factor, seed_step
 
 
 @pytest.fixture
@@ -88,6 +90,49 @@ def test_metrics_are_means_and_a_resumed_run_replaces_repeated_rows(run):
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["2", "4"]
     assert [row["late"] for row in rows] == ["", "2.0"]
+
+
+def test_the_loop_looks_every_few_steps_and_at_the_end_through_the_average(run):
+    seen = []
+
+    @contextmanager
+    def averaged():
+        seen.append("average")
+        yield
+        seen.append("end")
+
+    def step(number, rng):
+        seen.append(number)
+        return {"l1": torch.tensor(rng.random())}
+
+    def sample():
+        seen.append("sample")
+        return Image.new("L", (4, 4))
+
+    options = RunOptions(
+        data=run.folder, output=run.folder, images=13, batch_size=3, learning_rate=0, sample_steps=2, seed=7
+    )
+    run.save_seconds = 1e9
+    folder = run.train(
+        options,
+        1,
+        step=step,
+        evaluate=lambda: seen.append("evaluate") or {"val": 0.5},
+        sample=sample,
+        save_models=lambda where: seen.append(where),
+        averaged=averaged,
+    )
+    assert folder == run.folder
+    look = ["average", "evaluate", "sample", "end"]
+    assert seen == [1, *look, 2, 3, *look, 4, *look, "average", folder, "end"]  # the fifth step fills up the 13 images
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == ["000002.png", "000004.png", "000005.png"]
+    with open(folder / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["step"], row["images"], row["val"]) for row in rows] == [
+        ("2", "6", "0.5"), ("4", "12", "0.5"), ("5", "15", "0.5")
+    ]  # fmt: skip
+    assert float(rows[0]["l1"]) == pytest.approx(seed_step(7, 0, 1).random(), abs=1e-5)
+    assert run.resume() == 5
 
 
 class Steps:

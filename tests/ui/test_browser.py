@@ -265,7 +265,7 @@ def test_a_photographed_drawing_becomes_lines_and_goes_on_in_the_first_tab(visit
     ImageDraw.Draw(sheet).rectangle((0, 0, 700, 60), fill=150)  # a shadow across the sheet
     sheet.save(tmp_path / "photographed.jpg", quality=80)
     page = visitor.page
-    page.get_by_role("tab", name="Start from an image").click()
+    page.get_by_role("tab", name="From an image").click()
     page.wait_for_selector("#sketch button[aria-label='Brush Size']")
     page.click("#sketch button[aria-label='Image']")
     page.locator("#sketch input[type=file]").first.set_input_files(tmp_path / "photographed.jpg")
@@ -289,7 +289,7 @@ def test_a_photo_becomes_the_lines_that_the_network_draws(visitor, tmp_path):
     photo = visitor.face().astype(np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     page = visitor.page
-    page.get_by_role("tab", name="Start from an image").click()
+    page.get_by_role("tab", name="From an image").click()
     page.wait_for_selector("#sketch button[aria-label='Brush Size']")
     page.click("#sketch button[aria-label='Image']")
     page.locator("#sketch input[type=file]").first.set_input_files(tmp_path / "photo.png")
@@ -329,6 +329,15 @@ def test_on_a_phone_a_finger_draws(visit):
     before = phone.face()
     assert difference(before, phone.after(swipe)) > 0.05
     phone.keep("phone")
+
+
+@pytest.mark.parametrize("locale", ["en", "de", "es", "zh-CN", "hi", "ar"])
+def test_all_tabs_fit_on_a_phone(visit, locale):
+    """Else Gradio puts them into a menu, where nobody looks."""
+    phone = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, locale=locale)
+    phone.page.wait_for_selector(".overflow-menu", state="hidden")
+    assert sum(tab.is_visible() for tab in phone.page.get_by_role("tab").all()) == 3
+    phone.keep(f"tabs_{locale}")
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])

@@ -1,0 +1,24 @@
+"""What the command line says of options that it cannot use."""
+
+import pytest
+
+from dfd.train import main
+
+
+@pytest.mark.parametrize(
+    ("windows", "message"),
+    [
+        (None, "No such file"),
+        ("{", "Expecting property name"),
+        ('{"chin": [0, 0, 64]}', "unknown component 'chin'"),
+        ('{"nose": [0, null, 64]}', "window of nose must be three whole numbers"),
+    ],
+)
+def test_windows_that_cannot_be_used_are_one_sentence(windows, message, tmp_path, capsys):
+    path = tmp_path / "windows.json"
+    if windows is not None:
+        path.write_text(windows)
+    with pytest.raises(SystemExit):
+        main(["autoencoders", "--data", "faces", "--output", "run", "--windows", str(path)])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument --windows: {path}: " in last and message in last
