@@ -11,8 +11,6 @@ from numbers import Integral
 import numpy as np
 import torch
 from PIL import Image
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
 
 from dfd.components import CANVAS
 from dfd.models import AppearanceEncoder
@@ -43,6 +41,10 @@ def palette(codes: torch.Tensor, encoder: AppearanceEncoder | None = None, size:
     Returns:
         float32 size x A, rows of `codes`; all of them if there are no more than `size`.
     """
+    # Only here, since they take half a second, for which whoever makes faces need not wait.
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+
     codes = codes.detach().float().cpu()
     if len(codes) > size:
         directions = PCA(VARIANCE, whiten=True, svd_solver="full").fit_transform(codes.numpy())

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from dfd.components import COMPONENTS
+from dfd.models import FeatureMapping
 from dfd.pipeline import DeepFaceDrawingPipeline
 
 #: bfloat16 must save at least so much of float32's time to be worth a change.
@@ -24,8 +25,9 @@ _ROUNDS = 2
 def use_fastest_precision(pipeline: DeepFaceDrawingPipeline) -> torch.dtype:
     """Puts what makes pictures out of codes into float32 or bfloat16, whichever is faster here.
 
-    That is `feature_mapping`, `image_synthesis` and the auto-encoders' decoders. Makes six pictures to find out.
-    Encoders and manifold stay as they are: they take little time, and decide which samples are near.
+    That is `feature_mapping`, `image_synthesis` and the auto-encoders' decoders. Only the first is timed: the others
+    have the same kinds of layers. Encoders and manifold stay as they are: they take little time, and decide which
+    samples are near.
 
     Args:
         pipeline: in float32, on the CPU; changed in place.
@@ -36,25 +38,26 @@ def use_fastest_precision(pipeline: DeepFaceDrawingPipeline) -> torch.dtype:
     owners = [(pipeline, "feature_mapping"), (pipeline, "image_synthesis")]
     owners += [(autoencoder, "decoder") for autoencoder in pipeline.autoencoders.values()]
     exact = [getattr(owner, name) for owner, name in owners]
-    exact_seconds = _seconds(pipeline)
+    exact_seconds = _seconds(pipeline.feature_mapping)
     for (owner, name), model in zip(owners, exact, strict=True):
         # A copy, since weights that were once bfloat16 do not become exact again. With the channels last the layers
         # between the convolutions need not turn the maps around: a decoder takes 0.7 of the time.
         rounded = nn.Module.to(deepcopy(model), torch.bfloat16, memory_format=torch.channels_last)
         setattr(owner, name, rounded)
-    if _seconds(pipeline) < WORTH * exact_seconds:
+    if _seconds(pipeline.feature_mapping) < WORTH * exact_seconds:
         return torch.bfloat16
     for (owner, name), model in zip(owners, exact, strict=True):
         setattr(owner, name, model)
     return torch.float32
 
 
-def _seconds(pipeline: DeepFaceDrawingPipeline) -> float:
-    """Of the fastest synthesis, after one to warm up."""
-    latents = {name: torch.zeros(1, pipeline.feature_mapping.config.latent_dim) for name in COMPONENTS}
+@torch.no_grad()
+def _seconds(feature_mapping: FeatureMapping) -> float:
+    """Of the fastest run, after one to warm up."""
+    codes = torch.zeros(1, feature_mapping.config.latent_dim, dtype=feature_mapping.dtype)
     times = []
     for _ in range(1 + _ROUNDS):
         start = time.perf_counter()
-        pipeline.synthesize(latents)
+        feature_mapping(dict.fromkeys(COMPONENTS, codes))
         times.append(time.perf_counter() - start)
     return min(times[1:])

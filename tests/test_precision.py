@@ -18,8 +18,8 @@ def shipped():
 
 
 def times(monkeypatch, exact, rounded):
-    def seconds(pipeline):
-        return exact if pipeline.image_synthesis.dtype == torch.float32 else rounded
+    def seconds(feature_mapping):
+        return exact if feature_mapping.dtype == torch.float32 else rounded
 
     monkeypatch.setattr(precision, "_seconds", seconds)
 
