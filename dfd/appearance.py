@@ -11,9 +11,6 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from PIL import Image
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
 
 from dfd.checks import is_whole
 from dfd.components import CANVAS, COMPONENTS
@@ -52,6 +49,8 @@ def fit_appearance(codes: Mapping[str, torch.Tensor], appearance: torch.Tensor) 
         slope float32 5D x A (the components in the order of `COMPONENTS`) and offset float32 A, for
         `predict_appearance`.
     """
+    from sklearn.linear_model import Ridge  # half a second, and only who builds a bank needs it
+
     joined = torch.cat([codes[name].detach().float().cpu() for name in COMPONENTS], 1)
     centre, spread = joined.mean(0), joined.std(0, correction=0).clamp(min=1e-6)
     appearance = appearance.detach().float().cpu()
@@ -82,6 +81,10 @@ def palette(codes: torch.Tensor, encoder: AppearanceEncoder | None = None, size:
     Returns:
         float32 size x A, rows of `codes`; all of them if there are no more than `size`.
     """
+    # Only here, since they take half a second, for which whoever makes faces need not wait.
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+
     codes = codes.detach().float().cpu()
     if len(codes) > size:
         directions = PCA(VARIANCE, whiten=True, svd_solver="full").fit_transform(codes.numpy())

@@ -20,12 +20,11 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from sklearn.neighbors import NearestNeighbors
 from torch.utils.flop_counter import FlopCounterMode
 
 from dfd import __version__
 from dfd.files import write_atomically
-from dfd.manifold import Projection, locally_linear_weights
+from dfd.manifold import Projection, distances, locally_linear_weights
 from dfd.models import presets
 from dfd.pipeline import DeepFaceDrawingPipeline
 from dfd.precision import use_fastest_precision
@@ -147,14 +146,12 @@ def measure_pipeline(pipe: DeepFaceDrawingPipeline, drawing: Image.Image, rounds
 
 def measure_projection(samples: int, dim: int = 512, rounds: int = 20) -> dict[str, float]:
     """Exact search and weights for one component's code in a bank of random codes, in milliseconds."""
-    rng = np.random.default_rng(0)
-    bank = rng.standard_normal((samples, dim), dtype=np.float32)
-    code = rng.standard_normal((1, dim), dtype=np.float32)
-    search = NearestNeighbors(algorithm="brute").fit(bank)
+    generator = torch.Generator().manual_seed(0)
+    bank, code = torch.randn(samples, dim, generator=generator), torch.randn(1, dim, generator=generator)
 
     def project() -> torch.Tensor:
-        rows = search.kneighbors(code, NEIGHBORS, return_distance=False)
-        return locally_linear_weights(torch.from_numpy(code), torch.from_numpy(bank[rows]))
+        rows = distances(code, bank).topk(NEIGHBORS, largest=False).indices
+        return locally_linear_weights(code, bank[rows])
 
     return summary(timed(project, rounds))
 

@@ -54,6 +54,6 @@ def inspect(
     for name in COMPONENTS if component is None else (component,):
         autoencoder = pipeline.autoencoders[name]
         codes = torch.lerp(drawn[name], projected[name], refinements.to(drawn[name])[:, None])
-        pictures = [sketch_to_pil(ink) for ink in autoencoder.decode(codes.to(autoencoder.dtype))]
+        pictures = [sketch_to_pil(ink) for ink in autoencoder.decode(codes)]
         result[name] = Inspection(sketch_to_pil(crops[name][0]), refinements.tolist(), pictures)
     return result

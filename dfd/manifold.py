@@ -17,7 +17,6 @@ from numbers import Real
 import torch
 from diffusers import ModelMixin  # noqa: F401 - diffusers looks for the name in a component's module
 from diffusers.configuration_utils import register_to_config
-from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from dfd.appearance import fit_appearance, predict_appearance
@@ -193,7 +192,7 @@ class ComponentManifold(Model):
         asked = k + (exclude is not None)
         self.check_neighbors(subset, asked)
         index = self._index(component, subset)
-        found = torch.from_numpy(index.search.kneighbors(latents.numpy(), asked, return_distance=False))
+        found = distances(latents, index.codes).topk(asked, largest=False).indices
         if exclude is not None:
             own = self.sample_ids.cpu()[index.rows[found]] == exclude.cpu()[:, None]
             found = found.gather(1, own.byte().argsort(dim=1, stable=True)[:, :k])  # one's own goes last, and off
@@ -275,8 +274,7 @@ class ComponentManifold(Model):
             index = self._index(name, subset)
             # A component that is not drawn has no say.
             scale = drawn[name].float()[:, None] / index.spread
-            distance = torch.cdist(latents[name], index.codes, compute_mode="donot_use_mm_for_euclid_dist")
-            votes = votes + (distance * scale).square()
+            votes = votes + (distances(latents[name], index.codes) * scale).square()
         return index.rows[votes.topk(k, largest=False).indices]
 
     def weights_in_drawn(
@@ -299,15 +297,14 @@ class ComponentManifold(Model):
         return self._index(component, subset).spread
 
     def _index(self, component: str, subset: str) -> _Index:
-        """The search structure of one component and subset, built when first asked for."""
+        """What is searched of one component and subset, put together when first asked for."""
         key = (component, subset)
         if key not in self._indexes:
             rows = self.subset_rows(subset)
             codes = self.codes.get_buffer(component).float().cpu()
             codes = codes if subset == "all" else codes[rows]
             spread = float(codes.var(0, correction=0).sum().sqrt()) or 1.0
-            search = NearestNeighbors(algorithm="brute").fit(codes.numpy())
-            self._indexes[key] = _Index(rows, codes, spread, search)
+            self._indexes[key] = _Index(rows, codes, spread)
         return self._indexes[key]
 
     def mean(self, component: str, near: Neighbors) -> torch.Tensor:
@@ -320,9 +317,8 @@ class ComponentManifold(Model):
         return torch.einsum("nk,nkd->nd", weights, codes)
 
     def _neighbors(self, component, latents, indices, weights) -> Neighbors:
-        # Measured here rather than taken from the search, whose figures lose digits close to 0.
-        distances = (self._index(component, "all").codes[indices] - latents[:, None]).norm(dim=-1)
-        return Neighbors(indices, self.sample_ids.cpu()[indices], weights, distances)
+        distance = (self._index(component, "all").codes[indices] - latents[:, None]).norm(dim=-1)
+        return Neighbors(indices, self.sample_ids.cpu()[indices], weights, distance)
 
     def _on_cpu(self, component: str, latents: torch.Tensor) -> torch.Tensor:
         if component not in COMPONENTS:
@@ -350,9 +346,8 @@ class ComponentManifold(Model):
 @dataclass(frozen=True)
 class _Index:
     rows: torch.Tensor  # int64 M', rows of the bank
-    codes: torch.Tensor  # float32 M' x D, what the search holds too
+    codes: torch.Tensor  # float32 M' x D
     spread: float  # root mean square distance of the codes from their mean
-    search: NearestNeighbors
 
 
 def _forget_indexes(manifold: ComponentManifold, _incompatible=None) -> None:
@@ -362,6 +357,11 @@ def _forget_indexes(manifold: ComponentManifold, _incompatible=None) -> None:
 def _positive(weights: torch.Tensor) -> torch.Tensor:
     weights = weights.clamp(min=0)  # they summed to 1, so some are above 0
     return weights / weights.sum(-1, keepdim=True)
+
+
+def distances(latents: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    """N x D and M x D  ->  Euclidean distances N x M, in full precision: by way of scalar products they lose digits."""
+    return torch.cdist(latents, codes, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def locally_linear_weights(latents: torch.Tensor, neighbors: torch.Tensor, ridge: float = 1e-3) -> torch.Tensor:

@@ -381,10 +381,9 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         Returns:
             float32 N x 1 x H x W, ink in [0, 1]; H and W are the window's (the remainder's may be reduced).
         """
-        autoencoder = self.autoencoders[component]
         codes = self.manifold.codes.get_buffer(component)
-        codes = codes[rows.to(codes.device)].to(self.device, autoencoder.dtype)
-        return autoencoder.decode(codes).float().clamp(0, 1)
+        latents = codes[rows.to(codes.device)].to(self.device)
+        return self.autoencoders[component].decode(latents).float().clamp(0, 1)
 
     @torch.no_grad()
     def shadow(
@@ -407,8 +406,12 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         maps = {}
         for name in COMPONENTS:
             near = neighbors[name].to(self.device)
-            sketches = decode_samples(name, near.indices.flatten()).to(self.device).unflatten(0, near.indices.shape)
-            maps[name] = torch.einsum("nk,nkchw->nchw", near.positive_weights, sketches)
+            rows, place = near.indices.unique(return_inverse=True)
+            weights = torch.zeros(len(place), len(rows), device=self.device)
+            weights.scatter_add_(1, place, near.positive_weights)
+            used = weights.any(0)  # a third are not: their weight was negative
+            sketches = decode_samples(name, rows[used]).to(self.device)
+            maps[name] = torch.einsum("nr,rchw->nchw", weights[:, used], sketches)
         size = (CANVAS, CANVAS)
         maps["remainder"] = F.interpolate(maps["remainder"], size=size, mode="bilinear", align_corners=False)
         # Hard borders: the remainder is blank inside the windows, so softened ones would show as white bands.

@@ -223,12 +223,14 @@ def test_shadow_types(pipe, face):
     assert np.abs(1 - np.asarray(image) / 255 - array[0, ..., 0]).max() <= 0.5 / 255 + 1e-6
 
 
-def test_shadow_decodes_one_batch_a_component(pipe, face, monkeypatch):
+def test_shadow_decodes_one_batch_a_component_and_what_has_weight_once(pipe, face, monkeypatch):
     batches = []
     decode = ComponentAutoencoder.decode
     monkeypatch.setattr(ComponentAutoencoder, "decode", lambda self, x: batches.append(len(x)) or decode(self, x))
-    pipe([face(), face(1)], return_shadow=True, num_neighbors=6)
-    assert batches == [12] * len(COMPONENTS)
+    drawings = [face(), face(1), face()]
+    near = pipe(drawings, return_shadow=True, return_neighbors=True, num_neighbors=6).neighbors
+    assert batches == [len(n.indices[n.weights > 0].unique()) for n in near.values()]
+    assert 5 < sum(batches) < 5 * 12
 
 
 def test_shadow_is_the_weighted_mean_of_the_decoded_neighbours_without_negative_weights(pipe, monkeypatch):

@@ -18,28 +18,34 @@ def shipped():
 
 
 def times(monkeypatch, exact, rounded):
-    def seconds(pipeline):
-        return exact if pipeline.image_synthesis.dtype == torch.float32 else rounded
+    def seconds(feature_mapping):
+        return exact if feature_mapping.dtype == torch.float32 else rounded
 
     monkeypatch.setattr(precision, "_seconds", seconds)
 
 
 def test_bfloat16_is_taken_where_it_is_faster_and_gives_the_same_face(shipped, monkeypatch):
-    before = np.asarray(shipped(DRAWING).images[0], dtype=int)
+    before = shipped(DRAWING, output_type="np", return_shadow=True)
     times(monkeypatch, exact=1.0, rounded=0.6)
     assert precision.use_fastest_precision(shipped) == torch.bfloat16
-    assert shipped.image_synthesis.dtype == shipped.feature_mapping.dtype == torch.bfloat16
-    assert shipped.mouth_autoencoder.dtype == torch.float32
-    difference = np.abs(np.asarray(shipped(DRAWING).images[0], dtype=int) - before)
-    assert 0 < difference.mean() < 1
-    assert difference.max() < 16
+    mouth = shipped.mouth_autoencoder
+    for model in (shipped.image_synthesis, shipped.feature_mapping, mouth.decoder):
+        assert next(model.parameters()).dtype == torch.bfloat16
+    assert mouth.dtype == next(mouth.encoder.parameters()).dtype == torch.float32
+    after = shipped(DRAWING, output_type="np", return_shadow=True)
+    difference = np.abs(after.images - before.images)
+    assert 0 < difference.mean() < 1 / 255
+    assert difference.max() < 16 / 255
+    assert 0 < np.abs(after.shadow - before.shadow).max() < 4 / 255
 
 
 def test_otherwise_the_pipeline_stays_exactly_as_it_was(shipped, monkeypatch):
-    before = np.asarray(shipped(DRAWING).images[0])
+    before = shipped(DRAWING, output_type="np", return_shadow=True)
     times(monkeypatch, exact=1.0, rounded=0.95)
     assert precision.use_fastest_precision(shipped) == torch.float32
-    assert np.array_equal(np.asarray(shipped(DRAWING).images[0]), before)
+    after = shipped(DRAWING, output_type="np", return_shadow=True)
+    assert np.array_equal(after.images, before.images)
+    assert np.array_equal(after.shadow, before.shadow)
 
 
 def test_it_measures(shipped):

@@ -56,8 +56,11 @@ class ComponentAutoencoder(Model):
         return self.encoder(self.reduce(crop))
 
     def decode(self, latent: torch.Tensor) -> torch.Tensor:
-        """Latent N x latent_dim -> reconstruction N x 1 x s x s with s = window / pool; ink, not clamped."""
-        return self.decoder(latent)
+        """Latent N x latent_dim -> reconstruction N x 1 x s x s with s = window / pool; ink, not clamped.
+
+        In the decoder's precision, which `dfd.precision` may have made another than the encoder's.
+        """
+        return self.decoder(latent.to(next(self.decoder.parameters()).dtype))
 
     def forward(self, crop: torch.Tensor) -> torch.Tensor:
         """Crop -> its reconstruction: `decode(encode(crop))`."""

@@ -4,7 +4,7 @@ the networks see of each part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -16,7 +16,6 @@ from dfd.components import COMPONENTS
 from dfd.inspection import Inspection
 from dfd.lines import extract_lines
 from dfd.manifold import Projection
-from dfd.pipeline import DeepFaceDrawingPipeline
 from dfd.sketch import sketch_to_pil
 from dfd.ui.pad import data_url
 
@@ -47,13 +46,13 @@ TEXTS = {
 
 @torch.no_grad()
 def helpers(
-    pipeline: DeepFaceDrawingPipeline, projection: Projection, top: int = 4
+    decode_samples: Callable[[str, torch.Tensor], torch.Tensor], projection: Projection, top: int = 4
 ) -> dict[str, list[tuple[Image.Image, float]]]:
     """The samples that helped one drawing most, as their own drawings.
 
     Args:
-        pipeline: with a manifold.
-        projection: of one drawing (of several, the first is shown), from `pipeline.project`.
+        decode_samples: `DeepFaceDrawingPipeline.decode_samples`, or what stands in for it.
+        projection: of one drawing (of several, the first is shown), from `DeepFaceDrawingPipeline.project`.
         top: how many per component; only these are decoded.
 
     Returns:
@@ -67,7 +66,7 @@ def helpers(
         weights, order = near.positive_weights[0].cpu().topk(min(top, near.indices.shape[1]))
         order, weights = order[weights > 0], weights[weights > 0]
         rows = near.indices[0].cpu()[order]
-        sketches = pipeline.decode_samples(name, rows)
+        sketches = decode_samples(name, rows)
         small = [_thumbnail(sketch) for sketch in sketches]
         found[name] = list(zip(small, weights.tolist(), strict=True))
     return found

@@ -19,6 +19,7 @@ import torch
 from gradio.context import Context
 from PIL import Image
 
+from dfd.appearance import read_photo
 from dfd.components import COMPONENTS
 from dfd.ui import details, texts
 from dfd.ui.controls import ONE_BY_ONE, PRIVATE, QUIET, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
@@ -214,15 +215,15 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
 
     def swatch_of(code: str) -> int:
         """The swatch of an appearance, to be marked among the others."""
-        swatches = [code_text(swatch) for swatch in engine.pipeline.palette()]
+        swatches = [code_text(swatch) for swatch in engine.palette()]
         return swatches.index(code) if code in swatches else NOT_SELECTED
 
     def pick_swatch(event: gr.SelectData) -> str:
-        return code_text(engine.pipeline.palette()[event.index])
+        return code_text(engine.palette()[event.index])
 
     def colours_of(path: str) -> str:
         try:
-            return code_text(engine.pipeline.appearance_of(path))
+            return code_text(engine.appearance_of(read_photo(path)))
         except ValueError as error:
             raise gr.Error(UNREADABLE, print_exception=False) from error
 
@@ -345,7 +346,7 @@ def example_session(path: Path) -> Session:
 
 def who_helped(engine: Engine, result: Result, accepted: str) -> str:
     """The panel "Who helped" in one of the accepted languages."""
-    found = details.helpers(engine.pipeline, result.projection)
+    found = engine.helpers(result.projection)
     share = details.agreement(result.encoding.sketches[0], result.face)
     return details.helpers_html(found, share, texts.section("details")[texts.language(accepted)])
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
-from threading import RLock
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from dfd.lines import trace_photo
 from dfd.manifold import Neighbors, Projection
 from dfd.pipeline import DeepFaceDrawingPipeline, Encoding
 from dfd.sketch import sketch_to_pil
+from dfd.ui.details import helpers
 from dfd.ui.session import ALTERNATIVES
 
 try:
@@ -53,8 +56,29 @@ class Result:
     projection: Projection
 
 
+#: The engine's methods that compute.
+STEPS = (
+    "face",
+    "code",
+    "picture",
+    "morph",
+    "swatch",
+    "shadow",
+    "encode",
+    "inspect",
+    "helpers",
+    "trace",
+    "palette",
+    "appearance_of",
+)
+
+
 class Engine:
     """Faces and shadows of drawings, one at a time: threads share the cores, and would only slow each other down.
+
+    All of `STEPS` are computed in one thread, whichever asks for them. Each thread that has ever computed keeps helpers
+    and memory of its own, and a server has many. Inside of a step only what begins with an underscore may be called:
+    another step would wait for the first to end.
 
     Args:
         pipeline: with a manifold.
@@ -69,9 +93,19 @@ class Engine:
         self.shadows = Memory(64)  # 0.25 MB each
         self.samples = Memory(2000)  # 16 to 37 kB each
         self.swatches = Memory(SWATCHES)  # 0.75 MB each
-        self.lock = RLock()
-        for name in ("face", "code", "picture", "morph", "shadow", "inspect", "trace"):
-            setattr(self, name, GPU(getattr(self, name)))
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        for name in STEPS:
+            setattr(self, name, self._in_thread(GPU(getattr(self, name))))
+
+    def _in_thread(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """A step that is taken in the engine's thread, and waited for."""
+
+        @wraps(step)
+        def taken(*arguments: Any) -> Any:
+            # ZeroGPU looks in the context for the visitor that a GPU is lent to.
+            return self.thread.submit(copy_context().run, step, *arguments).result()
+
+        return taken
 
     def face(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Result:
         """The face of a drawing. Of a changed drawing only the components that changed are worked on anew.
@@ -84,32 +118,74 @@ class Engine:
         Raises:
             ValueError: an empty drawing, or a setting out of range.
         """
-        with self.lock:
-            encoding, projection = self._code(drawing, settings)
-            return Result(self._picture(projection), encoding, projection)
+        return self._face(drawing, settings)
 
     def code(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Projection:
         """The face of a drawing in code form; arguments and errors as of `face`."""
-        with self.lock:
-            return self._code(drawing, settings)[1]
+        return self._code(drawing, settings)[1]
 
     def picture(self, face: Projection) -> Image.Image:
         """RGB, 512 x 512: a face in code form (N = 1), synthesised."""
-        with self.lock:
-            return self._picture(face)
+        return self._picture(face)
 
     def morph(self, a: Projection, b: Projection, position: float) -> Image.Image:
         """The face at a position from 0, `a`, to 1, `b`."""
-        with self.lock:
-            return self.pipeline.morph(a, b, positions=[position]).images[0]
+        return self.pipeline.morph(a, b, positions=[position]).images[0]
 
-    def _picture(self, face: Projection) -> Image.Image:
-        map_component = self.maps.remembering(self.pipeline.feature_mapping.decode)
-        picture = self.pipeline.synthesize(face.latents, face.appearance, map_component)[0]
-        return Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).cpu().numpy())
+    def encode(self, drawing: Image.Image) -> Encoding:
+        """`DeepFaceDrawingPipeline.encode`, remembering the last drawings."""
+        return self._encode(drawing)
+
+    def alternatives(self, drawing: Image.Image, settings: Mapping[str, Any]) -> list[Image.Image]:
+        """The faces that an unfinished drawing may become; none of a finished one. Arguments as of `face`."""
+        if not is_unfinished(self.encode(drawing)):
+            return []
+        return [self.face(drawing, {**settings, "alternative": i}).face for i in range(ALTERNATIVES)]
+
+    def swatch_faces(self, drawing: Image.Image, settings: Mapping[str, Any]) -> list[Image.Image]:
+        """One drawing in the colours of each swatch of the palette, always the drawing of the first call."""
+        # A step for each, so that visitors who draw do not wait for all.
+        return [self.swatch(i, drawing, settings) for i in range(len(self.palette()))]
+
+    def swatch(self, number: int, drawing: Image.Image, settings: Mapping[str, Any]) -> Image.Image:
+        """One of `swatch_faces`."""
+        code = self.pipeline.palette()[number]
+        return self.swatches.recall(number, lambda: self._face(drawing, {**settings, "appearance": code}).face)
+
+    def palette(self) -> torch.Tensor:
+        """`DeepFaceDrawingPipeline.palette`."""
+        return self.pipeline.palette()
+
+    def appearance_of(self, photo: torch.Tensor) -> torch.Tensor:
+        """`DeepFaceDrawingPipeline.appearance_of` a photo that `dfd.appearance.read_photo` has read."""
+        return self.pipeline.appearance_of(photo)
+
+    def inspect(self, encoding: Encoding, settings: Mapping[str, Any]) -> dict[str, Inspection]:
+        """`DeepFaceDrawingPipeline.inspect` with a page's settings."""
+        return self.pipeline.inspect(encoding, manifold=settings["manifold"], num_neighbors=settings["num_neighbors"])
+
+    def helpers(self, projection: Projection) -> dict[str, list[tuple[Image.Image, float]]]:
+        """The samples that helped a drawing most; see `dfd.ui.details.helpers`."""
+        return helpers(self._decode_samples, projection)
+
+    def trace(self, photo: np.ndarray) -> torch.Tensor:
+        """The ink of a photo (uint8 512 x 512 x 3), float32 1 x 512 x 512; see `dfd.lines.trace_photo`."""
+        return trace_photo(photo, self.pipeline.line_extractor)
+
+    def shadow(self, projection: Projection) -> Image.Image:
+        """The shadow to draw on: "L", 512 x 512, black on white. Only samples not met before are decoded."""
+        near = projection.neighbors
+        key = tuple(x.cpu().numpy().tobytes() for n in near.values() for x in (n.indices, n.weights))
+        return self.shadows.recall(
+            key, lambda: sketch_to_pil(clear(self.pipeline.shadow(near, self._decode_samples))[0])
+        )
+
+    def _face(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Result:
+        encoding, projection = self._code(drawing, settings)
+        return Result(self._picture(projection), encoding, projection)
 
     def _code(self, drawing: Image.Image, settings: Mapping[str, Any]) -> tuple[Encoding, Projection]:
-        encoding = self.encode(drawing)
+        encoding = self._encode(drawing)
         settings = dict(settings)
         appearance, alternative = settings.pop("appearance", None), settings.pop("alternative", 0)
         count = ALTERNATIVES if alternative and is_unfinished(encoding) else 1
@@ -121,52 +197,17 @@ class Engine:
             projection = replace(projection, appearance=torch.as_tensor(appearance, dtype=torch.float32)[None])
         return encoding, projection
 
-    def encode(self, drawing: Image.Image) -> Encoding:
-        """`DeepFaceDrawingPipeline.encode`, remembering the last drawings."""
-        with self.lock:
-            key = hashlib.sha256(drawing.tobytes()).digest()
-            encode_component = self.codes.remembering(self.pipeline.encode_component)
-            return self.encodings.recall(key, lambda: self.pipeline.encode(drawing, encode_component))
+    def _encode(self, drawing: Image.Image) -> Encoding:
+        key = hashlib.sha256(drawing.tobytes()).digest()
+        encode_component = self.codes.remembering(self.pipeline.encode_component)
+        return self.encodings.recall(key, lambda: self.pipeline.encode(drawing, encode_component))
 
-    def alternatives(self, drawing: Image.Image, settings: Mapping[str, Any]) -> list[Image.Image]:
-        """The faces that an unfinished drawing may become; none of a finished one. Arguments as of `face`."""
-        if not is_unfinished(self.encode(drawing)):
-            return []
-        return [self.face(drawing, {**settings, "alternative": i}).face for i in range(ALTERNATIVES)]
+    def _picture(self, face: Projection) -> Image.Image:
+        map_component = self.maps.remembering(self.pipeline.feature_mapping.decode)
+        picture = self.pipeline.synthesize(face.latents, face.appearance, map_component)[0]
+        return Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).cpu().numpy())
 
-    def swatch_faces(self, drawing: Image.Image, settings: Mapping[str, Any]) -> list[Image.Image]:
-        """One drawing in the colours of each swatch of the palette, always the drawing of the first call."""
-        codes = self.pipeline.palette()
-        faces = []
-        for i, code in enumerate(codes):
-            with self.lock:  # let go of after each, so that visitors who draw do not wait for all
-                faces.append(
-                    self.swatches.recall(i, lambda code=code: self.face(drawing, {**settings, "appearance": code}).face)
-                )
-        return faces
-
-    def inspect(self, encoding: Encoding, settings: Mapping[str, Any]) -> dict[str, Inspection]:
-        """`DeepFaceDrawingPipeline.inspect` with a page's settings."""
-        with self.lock:
-            return self.pipeline.inspect(
-                encoding, manifold=settings["manifold"], num_neighbors=settings["num_neighbors"]
-            )
-
-    def trace(self, photo: np.ndarray) -> torch.Tensor:
-        """The ink of a photo (uint8 512 x 512 x 3), float32 1 x 512 x 512; see `dfd.lines.trace_photo`."""
-        with self.lock:
-            return trace_photo(photo, self.pipeline.line_extractor)
-
-    def shadow(self, projection: Projection) -> Image.Image:
-        """The shadow to draw on: "L", 512 x 512, black on white. Only samples not met before are decoded."""
-        near = projection.neighbors
-        key = tuple(x.cpu().numpy().tobytes() for n in near.values() for x in (n.indices, n.weights))
-        with self.lock:
-            return self.shadows.recall(
-                key, lambda: sketch_to_pil(clear(self.pipeline.shadow(near, self.decode_samples))[0])
-            )
-
-    def decode_samples(self, component: str, rows: torch.Tensor) -> torch.Tensor:
+    def _decode_samples(self, component: str, rows: torch.Tensor) -> torch.Tensor:
         """`DeepFaceDrawingPipeline.decode_samples`, remembering 8 bits of what it decodes."""
         keys = [(component, row) for row in rows.tolist()]
         found = {key: self.samples.recall(key) for key in keys if key in self.samples}

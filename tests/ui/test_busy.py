@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from dfd.load import Studio, drawings
+from dfd.ui import limits
 from dfd.ui.engine import Engine
 from dfd.ui.studio import build_demo
 
@@ -51,6 +52,18 @@ def test_a_drawing_that_is_refused_is_sent_again(page, studio, monkeypatch):
         assert "many people are drawing" in page.inner_text("#results .empty")
     wait_for_face(page, before)
     assert page.inner_text("#results .empty") == ""
+
+
+def test_gradio_does_not_say_in_english_what_the_page_says(page, studio, monkeypatch):
+    before = page.get_attribute("#results .results", "data-shot")
+    with monkeypatch.context() as patch:
+        patch.setattr(studio._queue, "max_size", 0)
+        patch.setattr(limits, "waiting", lambda *_: -1)  # others have filled the queue, not this visitor
+        page.click("#generate")
+        page.wait_for_selector("#results .stale")
+        page.wait_for_timeout(500)
+        assert page.locator("[data-testid=toast-body]").count() == 0
+    wait_for_face(page, before)
 
 
 def test_who_waits_sees_the_place_in_the_queue(page, studio, monkeypatch):

@@ -22,7 +22,7 @@ def projection(pipe, face):
 
 @pytest.fixture(scope="module")
 def found(pipe, projection):
-    return helpers(pipe, projection)
+    return helpers(pipe.decode_samples, projection)
 
 
 def test_the_heaviest_help_first(found, projection):
@@ -46,12 +46,12 @@ def test_a_helper_is_the_sample_as_the_network_draws_it(pipe, found, projection)
 
 def test_few_neighbours_and_few_asked_for(pipe, face):
     projection = pipe.project(pipe.encode(face(3)), num_neighbors=2)
-    assert all(1 <= len(people) <= 2 for people in helpers(pipe, projection).values())
-    assert all(len(people) == 1 for people in helpers(pipe, projection, top=1).values())
+    assert all(1 <= len(people) <= 2 for people in helpers(pipe.decode_samples, projection).values())
+    assert all(len(people) == 1 for people in helpers(pipe.decode_samples, projection, top=1).values())
 
 
 def test_without_a_manifold_nobody_helps(pipe):
-    assert helpers(pipe, Projection({}, {}, None)) == {}
+    assert helpers(pipe.decode_samples, Projection({}, {}, None)) == {}
 
 
 # Agreement

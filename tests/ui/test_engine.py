@@ -1,10 +1,15 @@
 """What the page computes, and what it does not compute twice."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 from PIL import ImageDraw
 
+from dfd.appearance import read_photo
 from dfd.components import COMPONENTS, Layout
 from dfd.sketch import sketch_to_pil
 from dfd.ui import engine as engine_module
@@ -144,9 +149,83 @@ def test_a_stroke_decodes_only_samples_not_met_before(engine, face, calls):
 def test_samples_are_decoded_in_the_order_asked_for_even_when_many_are_forgotten(engine, pipe):
     engine.samples = Memory(3)
     rows = torch.tensor([4, 2, 4, 9, 11, 2])
-    engine.decode_samples("nose", torch.tensor([4, 5]))
+    engine._decode_samples("nose", torch.tensor([4, 5]))
     expected = pipe.decode_samples("nose", rows)
-    assert torch.allclose(engine.decode_samples("nose", rows), expected, atol=0.5 / 255)
+    assert torch.allclose(engine._decode_samples("nose", rows), expected, atol=0.5 / 255)
+
+
+def test_many_threads_that_ask_are_served_by_one(engine, pipe, face, faces, monkeypatch):
+    """Whatever the page asks for, the networks run in the same thread, which is none of those that ask."""
+    computed, asked = set(), set()
+    for owner, name in [
+        (pipe, "encode"),
+        (pipe, "decode_samples"),
+        (pipe, "synthesize"),
+        (pipe, "palette"),
+        (pipe, "appearance_of"),
+        (engine_module, "trace_photo"),
+    ]:
+        step = getattr(owner, name)
+
+        def watched(*args, _step=step, **kwargs):
+            computed.add(threading.get_ident())
+            return _step(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, watched, raising=False)
+    photo = faces.photos[0]
+
+    def ask(number):
+        asked.add(threading.get_ident())
+        result = engine.face(face(number), SETTINGS)
+        engine.shadow(result.projection)
+        engine.helpers(result.projection)
+        engine.inspect(result.encoding, SETTINGS)
+        engine.morph(result.projection, engine.code(face(0), SETTINGS), 0.5)
+        engine.alternatives(face(number, without=("mouth",)), SETTINGS)
+        engine.swatch_faces(face(0), SETTINGS)
+        engine.trace(np.array(photo))
+        engine.appearance_of(read_photo(photo))
+        return result.face
+
+    expected = [np.asarray(Engine(pipe).face(face(number), SETTINGS).face) for number in range(4)]
+    computed.clear()
+    barrier = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda number: barrier.wait() >= 0 and ask(number), range(4)))
+    assert all(map(np.array_equal, found, expected))
+    assert len(asked) == 4 and len(computed) == 1 and not computed & asked
+
+
+def test_errors_come_through_as_they_are(engine, face, monkeypatch):
+    class Peculiar(Exception):
+        pass
+
+    def crash(self, face):
+        raise Peculiar("out of order")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "_picture", crash)
+        with pytest.raises(Peculiar, match="out of order"):
+            engine.face(face(30), SETTINGS)
+    assert engine.face(face(30), SETTINGS).face.size == (512, 512)
+
+
+def test_who_draws_does_not_wait_for_all_swatches(engine, face, monkeypatch):
+    picture, order = Engine._picture, []
+
+    def slow(self, face):
+        time.sleep(0.02)
+        order.append("swatch")
+        return picture(self, face)
+
+    monkeypatch.setattr(Engine, "_picture", slow)
+    with ThreadPoolExecutor(1) as another:
+        swatches = another.submit(engine.swatch_faces, face(0), SETTINGS)
+        while not order:
+            time.sleep(0.01)
+        engine.face(face(1), SETTINGS)
+        assert not swatches.done()
+        assert len(swatches.result()) > 3
 
 
 def test_an_empty_drawing_is_refused(engine, face):

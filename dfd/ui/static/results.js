@@ -6,6 +6,7 @@ const BURST = 1500; // ms: faces that follow each other faster are one result, a
 
 const RETRY = 2000; // ms until a drawing that got no answer is sent again, doubled each time
 const RETRIES = 6;
+const GRADIO_BUSY = "This application is currently busy";
 
 const find = (selector) => element.querySelector(selector);
 const results = find(".results");
@@ -83,7 +84,15 @@ results.addEventListener("unanswered", () => {
     unanswered += 1;
   }
   say();
+  requestAnimationFrame(hush); // once Gradio has spoken
 });
+
+/** Takes away the English message of Gradio that the sentence here stands for. */
+function hush() {
+  for (const message of document.querySelectorAll("[data-testid=toast-body]")) {
+    if (message.textContent.includes(GRADIO_BUSY)) message.querySelector("[data-testid=toast-close]").click();
+  }
+}
 
 strip.addEventListener("click", (event) => {
   const index = event.target.closest("button")?.dataset.index;
