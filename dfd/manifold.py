@@ -68,8 +68,8 @@ class Projection:
         latents: component -> float32 N x D, ready for the feature mapping.
         neighbors: component -> `Neighbors`. Those of a component that was not drawn are the samples that gave
             its code, with distances from that code.
-        appearance: float32 N x A, the likely one of the codes before refinement, so that colours stay while a slider
-            moves; None when the bank has no appearance codes.
+        appearance: float32 N x A, the likely one of what was drawn, before refinement, so that colours stay while a
+            slider moves or alternatives are looked through; None when the bank has no appearance codes.
     """
 
     latents: dict[str, torch.Tensor]
@@ -243,22 +243,22 @@ class ComponentManifold(Model):
         if int(having.min()) < len(COMPONENTS):
             rows = givers[0].cpu() if givers else self.nearest_in_drawn(latents, drawn, subset, k)
             shares = givers[1].cpu() if givers else self.weights_in_drawn(latents, drawn, subset, rows)
-        result, neighbors, unrefined = {}, {}, {}
+        result, neighbors, drawn_codes = {}, {}, {}
         for name in COMPONENTS:
             near = (find_neighbors or self.neighbors)(name, latents[name], subset, k)
             code = torch.lerp(latents[name], self._mean(name, near.indices, near.weights), strength[name])
-            missing, found = ~drawn[name][:, None], latents[name]
+            missing = ~drawn[name][:, None]
             if missing.any():
-                found = torch.where(missing, self._mean(name, rows, shares), found)
+                found = torch.where(missing, self._mean(name, rows, shares), latents[name])
                 code = torch.where(missing, found, code)
                 indices = torch.where(missing, rows, near.indices)
                 near = self._neighbors(name, found, indices, torch.where(missing, shares, near.weights))
-            unrefined[name] = found
+            drawn_codes[name] = torch.where(missing, self._index(name, "all").centre, latents[name])
             result[name] = code.to(device)
             neighbors[name] = near.to(device)
         appearance = None
         if self.config.appearance_dim:
-            appearance = predict_appearance(unrefined, self.appearance_slope, self.appearance_offset).to(device)
+            appearance = predict_appearance(drawn_codes, self.appearance_slope, self.appearance_offset).to(device)
         return Projection(result, neighbors, appearance)
 
     def nearest_in_drawn(
@@ -304,7 +304,7 @@ class ComponentManifold(Model):
             codes = self.codes.get_buffer(component).float().cpu()
             codes = codes if subset == "all" else codes[rows]
             spread = float(codes.var(0, correction=0).sum().sqrt()) or 1.0
-            self._indexes[key] = _Index(rows, codes, spread)
+            self._indexes[key] = _Index(rows, codes, codes.mean(0), spread)
         return self._indexes[key]
 
     def mean(self, component: str, near: Neighbors) -> torch.Tensor:
@@ -347,6 +347,7 @@ class ComponentManifold(Model):
 class _Index:
     rows: torch.Tensor  # int64 M', rows of the bank
     codes: torch.Tensor  # float32 M' x D
+    centre: torch.Tensor  # float32 D, the codes' mean
     spread: float  # root mean square distance of the codes from their mean
 
 
