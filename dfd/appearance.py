@@ -10,12 +10,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from PIL import Image
 
 from dfd.checks import is_whole
 from dfd.components import CANVAS, COMPONENTS
 from dfd.models import AppearanceEncoder
-from dfd.sketch import ImageLike, brightness, read_pixels, white_value
+from dfd.sketch import ImageLike, read_pixels, resized, white_value
 
 #: Swatches of the palette.
 SWATCHES = 20
@@ -136,21 +135,14 @@ def read_photo(photo: ImageLike) -> torch.Tensor:
         ValueError: see `dfd.sketch.read_sketch`.
     """
     values = read_pixels(photo)
-    height, width, count = values.shape
+    height, width = values.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    values, white = values[top : top + side, left : left + side], white_value(values)
-
-    def resized(channel: np.ndarray) -> np.ndarray:
-        return np.asarray(Image.fromarray(channel).resize((CANVAS, CANVAS), Image.Resampling.HAMMING))
-
-    # One channel at a time: a photo of 50 megapixels is dear in float.
-    has_alpha = count in (2, 4)
-    opaque = brightness(values[..., -1], white) if has_alpha else 1
-    channels = [resized(brightness(values[..., c], white) * opaque) for c in range(count - has_alpha)]
-    if has_alpha:
-        channels = [channel + 1 - resized(opaque) for channel in channels]
-    return torch.from_numpy(np.stack(channels)).clamp(0, 1).expand(3, -1, -1)
+    square = values[top : top + side, left : left + side]
+    channels, opaque = resized(square, (CANVAS, CANVAS), white_value(values))
+    if opaque is not None:
+        channels = channels + 1 - opaque
+    return torch.from_numpy(channels).clamp(0, 1).expand(3, -1, -1)
 
 
 @torch.no_grad()

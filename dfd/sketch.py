@@ -28,6 +28,10 @@ MAX_PIXELS = 50_000_000
 #: Paper at least this light is white: the drawing is clean and its values are left alone.
 WHITE = 254.5 / 255
 
+#: Large pictures are gone through in strips of about so many pixels: as a whole, each further copy in float of
+#: 50 megapixels would take 200 MB or more.
+STRIP = 2**20
+
 ImageLike = str | PathLike | Image.Image | np.ndarray | torch.Tensor
 
 
@@ -145,7 +149,7 @@ def _from_pil(image: Image.Image, name: str) -> np.ndarray:
             image = image.convert("L")
         elif image.mode not in ("L", "RGB", "I", "F") and not image.mode.startswith("I;16"):
             image = image.convert("RGB")
-        values = np.asarray(image)
+        values = _values(image)
     except Exception as error:  # see _from_file: decoding happens here
         raise ValueError(f"cannot read {name}: {error}") from error
     if image.mode == "F":
@@ -153,6 +157,25 @@ def _from_pil(image: Image.Image, name: str) -> np.ndarray:
         _check_finite(values)
         values = values / _full_scale(values, (1, 255, 65535))
     return _check_range(values)[..., None] if values.ndim == 2 else values
+
+
+def _values(image: Image.Image) -> np.ndarray:
+    """`np.asarray(image)`, which would hold several copies for a moment."""
+    strips = _strips(image.height, image.width)
+    if len(strips) == 1:
+        return np.asarray(image)
+    values = None
+    for rows in strips:
+        strip = np.asarray(image.crop((0, rows.start, image.width, rows.stop)))
+        values = np.empty((image.height, *strip.shape[1:]), strip.dtype) if values is None else values
+        values[rows] = strip
+    return values
+
+
+def _strips(height: int, width: int) -> list[slice]:
+    """Rows from top to bottom, about `STRIP` pixels at a time."""
+    rows = max(1, STRIP // width)
+    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
 def _from_array(image: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -208,21 +231,13 @@ def _full_scale(values: np.ndarray, scales: tuple[int, ...]) -> int:
 
 def _fit(values: np.ndarray) -> np.ndarray:
     """H x W x C -> brightness, float32 c x h x w in [0, 1]; longer side 512, c 1 or 3, no alpha."""
-    count = values.shape[-1]
-    has_alpha = count in (2, 4)
-    white = white_value(values)
-    # One channel at a time, for memory. Transparency waits until the picture is small: both steps are linear.
-    opaque = brightness(values[..., -1], white) if has_alpha else None
-    channels = []
-    for c in range(count - has_alpha):
-        channel = brightness(values[..., c], white)
-        if has_alpha:
-            channel *= opaque
-        channels.append(_resize(channel))
-    drawn = np.stack(channels)
-    if not has_alpha:
+    height, width = values.shape[:2]
+    scale = CANVAS / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    # Transparency waits until the picture is small: resizing and laying it on white are both linear.
+    drawn, opaque = resized(values, size, white_value(values))
+    if opaque is None:
         return drawn
-    opaque = _resize(opaque)
     on_white = drawn + (1 - opaque)
     # White strokes on a transparent layer would vanish; on black they are seen, and inverted later.
     return drawn if opaque.mean() < 0.5 and on_white.min() > WHITE else on_white
@@ -237,19 +252,34 @@ def white_value(values: np.ndarray) -> int:
     return _full_scale(values, (255, 65535))
 
 
-def brightness(channel: np.ndarray, white: int) -> np.ndarray:
-    """One channel of what `read_pixels` returns, as float32 in [0, 1]."""
-    values = channel.astype(np.float32)  # a copy, changed in place: it may take 200 MB
-    values /= white
-    return values.clip(0, 1, out=values)
+def resized(values: np.ndarray, size: tuple[int, int], white: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """What `read_pixels` returns, at another size.
+
+    Args:
+        values: H x W x C.
+        size: width and height.
+        white: see `white_value`.
+
+    Returns:
+        Brightness, float32 1 or 3 x height x width in [0, 1], 0 where the picture is transparent; and how opaque it
+        is, float32 height x width in [0, 1], or None without transparency.
+    """
+    has_alpha = values.shape[-1] in (2, 4)
+    narrow = []
+    for rows in _strips(*values.shape[:2]):
+        strip = values[rows].astype(np.float32)
+        strip /= white
+        strip.clip(0, 1, out=strip)
+        if has_alpha:
+            strip[..., :-1] *= strip[..., -1:]
+        narrow.append([_resize(channel, (size[0], len(strip))) for channel in strip.transpose(2, 0, 1)])
+    # PIL resizes across before down too, so strips change no value.
+    channels = [_resize(np.concatenate(strips), size) for strips in zip(*narrow, strict=True)]
+    opaque = channels.pop() if has_alpha else None
+    return np.stack(channels), opaque
 
 
-def _resize(channel: np.ndarray) -> np.ndarray:
-    height, width = channel.shape
-    scale = CANVAS / max(height, width)
-    if scale == 1:
-        return channel
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+def _resize(channel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     # PIL widens its filter by the reduction, so a thin line fades but never falls between the samples; this
     # filter does not overshoot, so lines have no halo.
     return np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.HAMMING))

@@ -206,6 +206,19 @@ def server(serve):
         yield url
 
 
+@pytest.fixture(scope="session")
+def tiny_studio(pipe):
+    """The studio with tiny networks, in this process, without a limit for each visitor: all have one address."""
+    from dfd.ui.studio import build_demo  # most tests need no Gradio
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DFD_VISITOR_RATE", "0")
+        demo = build_demo(pipe)
+        demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield demo
+    demo.close()
+
+
 def answers(url: str) -> bool:
     """Whether a server is there: any answer will do, also that there is no such page."""
     try:

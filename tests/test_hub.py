@@ -1,13 +1,12 @@
 """Publishing and loading over a Hub: the command line and the loading in processes of their own, over real HTTP."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from forked_python import run_python
 from loopback_hub import LoopbackHub
 
 ROOT = Path(__file__).parents[1]
@@ -44,14 +43,8 @@ def run(hub, tmp_path_factory):
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_OFFLINE": "0",
         }
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            env={**os.environ, **settings, **environment},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        environment = {**os.environ, **settings, **environment}
+        return run_python(arguments, environment, ROOT, tmp_path_factory.mktemp("said"))
 
     return run
 

@@ -11,18 +11,11 @@ import pytest
 from dfd import load
 from dfd.ui.engine import Engine
 from dfd.ui.session import Session, pad_image
-from dfd.ui.studio import build_demo
 
 
-@pytest.fixture(scope="module")
-def studio(pipe):
-    """The studio, in this process. All visitors come from one address: without the limit for each."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DFD_VISITOR_RATE", "0")
-        demo = build_demo(pipe)
-        demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-        yield demo
-        demo.close()
+@pytest.fixture
+def studio(tiny_studio):
+    return tiny_studio
 
 
 def apart(call, *arguments):

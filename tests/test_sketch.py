@@ -197,6 +197,18 @@ def test_pil_numeric_modes(image):
     assert close(image, ink_of(soft_drawing()), atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGBA", "I;16"])
+def test_strips_of_a_large_picture_change_nothing(mode, monkeypatch):
+    grey = np.array(soft_drawing().resize((700, 900)))
+    image = Image.fromarray(grey.astype(np.uint16) * 257 if mode == "I;16" else grey)
+    if mode == "RGBA":
+        image = image.convert(mode)
+        image.putalpha(image.getchannel("R").rotate(180))
+    whole = read_sketch(image)
+    monkeypatch.setattr("dfd.sketch.STRIP", 10_000)
+    assert torch.equal(read_sketch(image), whole)
+
+
 # Arrays and tensors
 
 GREY = np.array(soft_drawing())

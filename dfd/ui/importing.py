@@ -169,9 +169,10 @@ def _opaque(image: Image.Image) -> tuple[Image.Image, bool]:
     if not picture.has_transparency_data:
         return picture.convert("RGB"), False
     picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    paper = Image.new("RGBA", picture.size, "white")
-    transparent = picture.getchannel("A").getextrema()[0] < 255
-    return Image.alpha_composite(paper, picture).convert("RGB"), transparent
+    opacity = picture.getchannel("A")
+    paper = Image.new("RGB", picture.size, "white")
+    paper.paste(picture, mask=opacity)  # alpha_composite would hold two more pictures of up to 200 MB
+    return paper, opacity.getextrema()[0] < 255
 
 
 def _array(picture: Image.Image, side: int) -> np.ndarray:

@@ -9,14 +9,10 @@ from hypothesis import strategies as st
 
 from dfd.ui.draw_tab import EXAMPLES
 
-from .conftest import BYTES, PROFILE
 from .pictures import picture_files
 from .test_readers import JSON, ODD
 
 META = {"_type": "gradio.FileData"}
-
-#: Seconds for an answer; on busy cores a second counts less.
-PATIENCE = 5 if PROFILE == "campaign" else 60
 
 
 class Caller:
@@ -39,15 +35,13 @@ class Caller:
 
     def call(self, path, body):
         """The whole way of a call: a result, or a refusal with a sentence."""
-        with self.watch.request(path):
+        with self.watch.request(path, self.studio):
             answer = self.send(path, body)
             if answer.status_code == 200 and path.startswith("call/"):
                 event = answer.json()["event_id"]
                 name = path.removeprefix("call/").removeprefix("v2/")
                 said = self.client.get(f"/gradio_api/call/{name}/{event}").text
                 assert "event: complete" in said or '"error": "' in said, said[:500]
-        assert answer.elapsed.total_seconds() < PATIENCE
-        assert self.studio.memory() < BYTES
 
     def upload(self, data) -> str:
         (path,) = self.client.post(
@@ -112,7 +106,7 @@ def test_events_of_the_page_with_odd_values(caller, data):
     ),
 )
 def test_odd_bodies(caller, path, body):
-    with caller.watch.request("odd body"):
+    with caller.watch.request("odd body", caller.studio):
         caller.send(path, body)
 
 
@@ -120,4 +114,3 @@ def test_the_studio_still_works(caller):
     file = caller.upload(EXAMPLES[0].read_bytes())
     answer = caller.send("call/generate", dumps({"data": [file, "all", 0.5, "auto"]}))
     assert "event: complete" in caller.client.get(f"/gradio_api/call/generate/{answer.json()['event_id']}").text
-    print(f"studio: peak memory {caller.studio.memory() / 2**20:.0f} MiB")

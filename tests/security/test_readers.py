@@ -1,6 +1,7 @@
 """Whatever is handed to the readers, they read it or raise a ValueError: soon, in little memory, and no other file."""
 
 import base64
+import functools
 import io
 import json
 import zlib
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from dfd.appearance import read_photo
 from dfd.sketch import read_sketch
 from dfd.ui.draw_tab import EXAMPLES, settings_of
 from dfd.ui.pad import PNG, Pad
@@ -157,17 +159,25 @@ def test_what_the_places_send(watch, value):
             assert str(error)
 
 
+@functools.cache
 def bomb(side, mode="RGBA"):
     """A PNG of one colour: small as a file."""
     depth, colour = {"RGBA": (4, 6), "L": (1, 0)}[mode]
-    rows = zlib.compressobj(9)
+    rows = zlib.compressobj(1)
     line = bytes(1 + depth * side)
     data = b"".join(rows.compress(line) for _ in range(side)) + rows.flush()
     header = side.to_bytes(4, "big") * 2 + bytes([8, colour, 0, 0, 0])
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("read", [lambda data: read_sketch(Image.open(io.BytesIO(data))), read_session])
+READERS = {
+    "sketch": lambda data: read_sketch(Image.open(io.BytesIO(data))),
+    "photo": lambda data: read_photo(Image.open(io.BytesIO(data))),
+    "session": read_session,
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_the_largest_picture_that_is_read_is_read_in_time(watch, read):
     """7,070 x 7,070 px with transparency, 200 MB of pixels."""
     data = bomb(7_070)
@@ -178,7 +188,7 @@ def test_the_largest_picture_that_is_read_is_read_in_time(watch, read):
             assert "nothing drawn" in str(error)
 
 
-@pytest.mark.parametrize("read", [lambda data: read_sketch(Image.open(io.BytesIO(data))), read_session])
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_larger_ones_are_not_decoded(watch, read):
     data = bomb(9_000, "L")
     with watch.case("81 megapixels"), pytest.raises(ValueError, match="50 megapixels"):

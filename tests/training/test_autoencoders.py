@@ -52,14 +52,14 @@ def test_every_parameter_receives_a_gradient(sketches):
 
 
 def test_overfits_four_sketches(sketches):
-    losses = tiny_losses(("left_eye", "mouth"))
+    losses = tiny_losses(("left_eye", "right_eye"))
     accelerator = Accelerator(cpu=True)
-    optimizer = torch.optim.AdamW(losses.parameters(), 3e-3)
-    for _ in range(210):
+    optimizer = torch.optim.AdamW(losses.parameters(), 6e-3)
+    for _ in range(100):
         training_step(losses, *sketches, optimizer, accelerator)
     missed = evaluate(losses, *sketches)
-    assert set(missed) == {"val_left_eye", "val_mouth"}
-    assert max(missed.values()) < 0.25, missed
+    assert set(missed) == {"val_left_eye", "val_right_eye"}
+    assert max(missed.values()) < 0.5, missed
 
 
 def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch):

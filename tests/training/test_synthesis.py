@@ -151,7 +151,7 @@ def test_the_adversary_starts_late_and_gently(options):
 
 
 def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch):
-    options.adversarial_start = 0
+    options.adversarial_start, options.images = 0, 6
     weights = "image_synthesis/diffusion_pytorch_model.safetensors"
     expected = load_file(train(options) / weights)
     options.output = options.output.with_name("interrupted")
@@ -173,8 +173,9 @@ def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch):
 
 
 def test_training_goes_on_from_a_pipeline_folder(options):
+    options.images = 2
     first = train(options)
-    options.start_from, options.output, options.images = first, options.output.with_name("second"), 2
+    options.start_from, options.output = first, options.output.with_name("second")
     stored = FeatureMapping.from_pretrained(first, subfolder="feature_mapping").latent_mean
     second = FeatureMapping.from_pretrained(train(options), subfolder="feature_mapping").latent_mean
     assert stored.any()

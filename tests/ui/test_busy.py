@@ -8,20 +8,15 @@ import pytest
 from dfd.load import Studio, drawings
 from dfd.ui import limits
 from dfd.ui.engine import Engine
-from dfd.ui.studio import build_demo
 
 from .browsing import PATIENCE, needs_chromium
 
 pytestmark = needs_chromium
 
 
-@pytest.fixture(scope="module")
-def studio(pipe):
-    """The studio with tiny networks, in this process."""
-    demo = build_demo(pipe)
-    demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
-    yield demo
-    demo.close()
+@pytest.fixture
+def studio(tiny_studio):
+    return tiny_studio
 
 
 @pytest.fixture
