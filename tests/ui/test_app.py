@@ -51,7 +51,7 @@ def test_the_same_call_gives_the_same_bytes(generate):
     "change", [{"path": EXAMPLES[1]}, {"manifold": "female"}, {"refinement": 1}], ids=lambda change: next(iter(change))
 )
 def test_every_input_counts(generate, change):
-    before = {"path": EXAMPLES[0], "manifold": "male", "refinement": 0}
+    before = {"path": EXAMPLES[0], "manifold": "male", "refinement": 0.5}
     assert generate(**before) != generate(**{**before, **change})
 
 
