@@ -240,3 +240,8 @@ class FaceFolder:
             case "test":
                 return np.flatnonzero((self.splits == "test") & (self.sizes >= size))
         raise ValueError(f"unknown split {split!r}; accepted are train, validation, bank, test")
+
+    def held_out(self, size: int = 0) -> np.ndarray:
+        """Indices of the faces by which a training is watched: `validation`; `train` where that has none."""
+        validation = self.select("validation", size)
+        return validation if len(validation) else self.select("train", size)

@@ -16,27 +16,31 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from PIL import Image
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import random_sketches, sketches_of
 from dfd.models import ComponentAutoencoder, presets
-from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
+from dfd.training.run import (
+    AveragedOptions,
+    Run,
+    adamw_and_average,
+    learning_rate_factor,
+    set_learning_rate,
+    total_steps,
+)
 
 CLIP_NORM = 1.0
 
 
 @dataclass(kw_only=True)
-class Options(RunOptions):
+class Options(AveragedOptions):
     """Options of stage I."""
 
     latent_dim: int = 512
     components: Sequence[str] = COMPONENTS
     batch_size: int = 16
     learning_rate: float = 4e-4
-    weight_decay: float = 0.01
-    ema_decay: float = 0.998
     sample_steps: int = 250
 
 
@@ -96,19 +100,13 @@ def train(options: Options) -> Path:
         models = presets.build(options.preset, options.latent_dim, layout.windows)
         autoencoders = {name: models[f"{name}_autoencoder"] for name in options.components}
     losses = AutoencoderLosses(autoencoders, layout).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(
-        losses.parameters(), options.learning_rate, weight_decay=options.weight_decay, fused=True
-    )
-    # What is shown, measured and saved: the moving average of weights and BatchNorm statistics. At this learning rate
-    # the last step's weights are noisy.
-    average = AveragedModel(losses, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True)
+    optimizer, average = adamw_and_average(losses, options)
     state = {"models": losses, "optimizer": optimizer, "average": average}
     run = Run(options.output, accelerator, state, options.save_minutes)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
     total = total_steps(options, accelerator)
-    held_out = faces.select("validation")
-    held_out = (held_out if len(held_out) else train_faces)[:64]
+    held_out = faces.held_out()[:64]
     # The same faces in the same styles at every look.
     held_out = [x.to(accelerator.device) for x in sketches_of(faces, held_out, layout, np.random.default_rng(0))]
 

@@ -17,25 +17,29 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import drawings_of, plain_sketches, random_with_lines
 from dfd.models import ComponentAutoencoder
 from dfd.training.autoencoders import training_step
-from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
+from dfd.training.run import (
+    AveragedOptions,
+    Run,
+    adamw_and_average,
+    learning_rate_factor,
+    set_learning_rate,
+    total_steps,
+)
 
 
 @dataclass(kw_only=True)
-class Options(RunOptions):
+class Options(AveragedOptions):
     """Options of the encoders' training."""
 
     components: Sequence[str] = COMPONENTS
     batch_size: int = 8
     learning_rate: float = 5e-4
-    weight_decay: float = 0.01
-    ema_decay: float = 0.998
     sample_steps: int = 250
 
 
@@ -101,17 +105,13 @@ def train(options: Options) -> Path:
     losses = EncoderLosses(autoencoders, layout).to(accelerator.device, memory_format=torch.channels_last)
     for teacher in losses.teachers.values():
         teacher.to(accelerator.device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(
-        losses.parameters(), options.learning_rate, weight_decay=options.weight_decay, fused=True
-    )
-    average = AveragedModel(losses, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True)
+    optimizer, average = adamw_and_average(losses, options)
     state = {"models": losses, "optimizer": optimizer, "average": average}
     run = Run(options.output, accelerator, state, options.save_minutes)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
     total = total_steps(options, accelerator)
-    held_out = faces.select("validation")
-    held_out = (held_out if len(held_out) else train_faces)[:64]
+    held_out = faces.held_out()[:64]
     rng = np.random.default_rng(0)  # the same faces in the same styles at every look
     drawings = drawings_of(faces, held_out, layout, rng)
     held_out = [x.to(accelerator.device) for x in (drawings, plain_sketches(faces, held_out))]

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from PIL import Image
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos
@@ -20,7 +19,14 @@ from dfd.data.photos import random_crops
 from dfd.evaluation.obedience import agreement
 from dfd.lines import network_lines
 from dfd.models.line_extractor import LineExtractor
-from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
+from dfd.training.run import (
+    AveragedOptions,
+    Run,
+    adamw_and_average,
+    learning_rate_factor,
+    set_learning_rate,
+    total_steps,
+)
 
 #: Widths by preset; `paper` has no such network.
 WIDTHS = {"paper": (40, 56, 72, 72), "compact": (40, 56, 72, 72), "tiny": (16, 16)}
@@ -36,14 +42,13 @@ CLIP_NORM = 1.0
 
 
 @dataclass(kw_only=True)
-class Options(RunOptions):
+class Options(AveragedOptions):
     """Options of the line extractor. An image is a piece of a photo, `side` px square."""
 
     images: int = 25_000
     batch_size: int = 16
     side: int = 256
     learning_rate: float = 2e-3
-    weight_decay: float = 0.01
     ema_decay: float = 0.995
     sample_steps: int = 250
 
@@ -81,17 +86,13 @@ def train(options: Options) -> Path:
     else:
         model = LineExtractor(WIDTHS[options.preset])
     model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), options.learning_rate, weight_decay=options.weight_decay, fused=True
-    )
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True)
+    optimizer, average = adamw_and_average(model, options)
     state = {"model": model, "optimizer": optimizer, "average": average}
     run = Run(options.output, accelerator, state, options.save_minutes)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(model, optimizer)
     total = total_steps(options, accelerator)
-    held_out = faces.select("validation")
-    held_out = (held_out if len(held_out) else indices)[:16]
+    held_out = faces.held_out()[:16]
 
     def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         set_learning_rate(optimizer, options.learning_rate * learning_rate_factor(number, total))

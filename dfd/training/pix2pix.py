@@ -141,8 +141,7 @@ def train(options: Options) -> Path:
     clock = Clock()
     run = Run(options.output, accelerator, {**trainer.state, "clock": clock}, options.save_minutes)
     step = run.resume()
-    held_out = faces.select("validation", options.min_size)
-    held_out = held_out if len(held_out) else indices
+    held_out = faces.held_out(options.min_size)
     layout = options.layout or Layout()
 
     progress = tqdm(

@@ -16,6 +16,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from PIL import Image
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from dfd.components import Layout
@@ -42,6 +43,26 @@ class RunOptions:
     seed: int = 0
     mixed_precision: str = "bf16"
     layout: Layout | None = None
+
+
+@dataclass(kw_only=True)
+class AveragedOptions(RunOptions):
+    """Options of the trainers that use `adamw_and_average`."""
+
+    weight_decay: float = 0.01
+    ema_decay: float = 0.998
+
+
+def adamw_and_average(model: torch.nn.Module, options: AveragedOptions) -> tuple[torch.optim.AdamW, AveragedModel]:
+    """A model's optimiser, and what is shown, measured and saved of it.
+
+    That is the moving average of weights and BatchNorm statistics: at these learning rates the last step's weights are
+    noisy.
+    """
+    optimizer = torch.optim.AdamW(
+        model.parameters(), options.learning_rate, weight_decay=options.weight_decay, fused=True
+    )
+    return optimizer, AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True)
 
 
 def learning_rate_factor(step: int, total_steps: int) -> float:

@@ -349,8 +349,7 @@ def train(options: Options) -> Path:
     if len(indices) > NEIGHBORS:
         trainer.set_manifold(codes, torch.from_numpy(faces.sample_ids[indices]))
     trainer.distribute()
-    held_out = faces.select("validation", options.min_size)
-    held_out = held_out if len(held_out) else indices
+    held_out = faces.held_out(options.min_size)
 
     def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         sketches, photos, ids = random_pairs(faces, indices, layout, rng, options.batch_size)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from dfd.training.run import Run
+
 
 @pytest.fixture(scope="session")
 def four_faces(face_folder, tmp_path_factory):
@@ -21,3 +23,22 @@ def quick(four_faces, tmp_path):
         "save_minutes": 0,
         "mixed_precision": "no",
     }
+
+
+@pytest.fixture
+def die_after_saving(monkeypatch):
+    """Call with a step, a trainer and its options: trains until the checkpoint of that step is saved, and dies."""
+
+    def die(last, train, options):
+        save = Run.save
+
+        def save_and_die(run, step):
+            save(run, step)
+            if step == last:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Run, "save", save_and_die)
+            train(options)
+
+    return die

@@ -15,7 +15,6 @@ from dfd.lines import network_lines
 from dfd.models import LineExtractor
 from dfd.train import main
 from dfd.training.lines import Options, line_loss, soft_lines, train, training_step
-from dfd.training.run import Run
 
 WEIGHTS = "line_extractor/diffusion_pytorch_model.safetensors"
 
@@ -70,20 +69,10 @@ def test_a_run_writes_the_network_its_metrics_and_samples(options):
     assert [p.name for p in sorted((folder / "samples").iterdir())] == ["000002.png", "000004.png"]
 
 
-def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch, tmp_path):
+def test_a_killed_run_resumes_to_the_same_weights(options, die_after_saving, tmp_path):
     whole = load_file(train(options) / WEIGHTS)
     options.output = tmp_path / "killed"
-    save = Run.save
-
-    def save_and_die(run, step):
-        save(run, step)
-        if step == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Run, "save", save_and_die)
-    with pytest.raises(KeyboardInterrupt):
-        train(options)
-    monkeypatch.setattr(Run, "save", save)
+    die_after_saving(2, train, options)
     resumed = load_file(train(options) / WEIGHTS)
     assert all(torch.equal(resumed[name], value) for name, value in whole.items())
 

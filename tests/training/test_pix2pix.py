@@ -11,7 +11,6 @@ from dfd.data.pairs import load_photos, plain_sketches
 from dfd.models.unet import WIDTHS, UNet
 from dfd.train import main
 from dfd.training.pix2pix import Clock, Options, Pix2PixTrainer, train
-from dfd.training.run import Run
 
 
 @pytest.fixture
@@ -58,20 +57,10 @@ def test_a_run_writes_the_network_its_metrics_and_samples(options):
     assert [p.name for p in sorted((folder / "samples").iterdir())] == ["000002.png", "000004.png"]
 
 
-def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch, tmp_path):
+def test_a_killed_run_resumes_to_the_same_weights(options, die_after_saving, tmp_path):
     whole = load_file(train(options) / "unet" / "diffusion_pytorch_model.safetensors")
     options.output = tmp_path / "killed"
-    save = Run.save
-
-    def save_and_die(run, step):
-        save(run, step)
-        if step == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Run, "save", save_and_die)
-    with pytest.raises(KeyboardInterrupt):
-        train(options)
-    monkeypatch.setattr(Run, "save", save)
+    die_after_saving(2, train, options)
     resumed = load_file(train(options) / "unet" / "diffusion_pytorch_model.safetensors")
     assert all(torch.equal(resumed[name], value) for name, value in whole.items())
 

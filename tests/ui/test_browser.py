@@ -61,6 +61,14 @@ class Visitor:
         )
         return self.face()
 
+    def open_image(self, path):
+        """Opens a picture in the tab for images."""
+        self.page.get_by_role("tab", name="From an image").click()
+        self.page.wait_for_selector("#sketch button[aria-label='Brush Size']")
+        self.page.click("#sketch button[aria-label='Image']")
+        self.page.locator("#sketch input[type=file]").first.set_input_files(path)
+        self.page.wait_for_timeout(3000)
+
     def face(self):
         data = self.page.evaluate(f"{FACE}.src").split(",", 1)[1]
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), np.float32)
@@ -265,11 +273,7 @@ def test_a_photographed_drawing_becomes_lines_and_goes_on_in_the_first_tab(visit
     ImageDraw.Draw(sheet).rectangle((0, 0, 700, 60), fill=150)  # a shadow across the sheet
     sheet.save(tmp_path / "photographed.jpg", quality=80)
     page = visitor.page
-    page.get_by_role("tab", name="From an image").click()
-    page.wait_for_selector("#sketch button[aria-label='Brush Size']")
-    page.click("#sketch button[aria-label='Image']")
-    page.locator("#sketch input[type=file]").first.set_input_files(tmp_path / "photographed.jpg")
-    page.wait_for_timeout(3000)
+    visitor.open_image(tmp_path / "photographed.jpg")
     page.click("#to_lines")
     page.wait_for_timeout(3000)
     blank = page.get_attribute("#face img", "src")
@@ -289,11 +293,7 @@ def test_a_photo_becomes_the_lines_that_the_network_draws(visitor, tmp_path):
     photo = visitor.face().astype(np.uint8)
     Image.fromarray(photo).save(tmp_path / "photo.png")
     page = visitor.page
-    page.get_by_role("tab", name="From an image").click()
-    page.wait_for_selector("#sketch button[aria-label='Brush Size']")
-    page.click("#sketch button[aria-label='Image']")
-    page.locator("#sketch input[type=file]").first.set_input_files(tmp_path / "photo.png")
-    page.wait_for_timeout(3000)
+    visitor.open_image(tmp_path / "photo.png")
     page.check("#kind input[value=photo]")
     page.click("#to_lines")
     page.wait_for_timeout(3000)
