@@ -77,7 +77,7 @@ def alternatives(
     if count == 1:
         return dict(latents), dict(drawn), None
     manifold.check_neighbors(subset, k)
-    codes = {name: latents[name].detach().float().cpu() for name in COMPONENTS}
+    codes = {name: manifold.aim(name, latents[name].detach().float().cpu(), subset) for name in COMPONENTS}
     masks = {name: drawn[name].cpu() for name in COMPONENTS}
     complete = torch.stack(list(masks.values())).all(0)
     if complete.any():

@@ -4,6 +4,9 @@ A code f is projected onto the plane through its K nearest training codes n_k (l
 w = argmin |f - sum w_k n_k|^2 with sum w = 1, in closed form; p = sum w_k n_k. Refinement r then gives
 (1 - r) f + r p: 0 keeps the drawn code, 1 replaces it by its projection, as in the official program.
 
+Among male or female samples alone, the plane through ten of them still comes so near to f that hardly anything
+changed (seen). So there f is first moved to where such faces are: see `ComponentManifold.aim`.
+
 All of it is small beside the networks, so it runs on the CPU in float32 whatever holds the bank; results are
 returned on the device of the codes that were asked about.
 """
@@ -21,7 +24,7 @@ from torch import nn
 
 from dfd.appearance import fit_appearance, predict_appearance
 from dfd.checks import is_whole
-from dfd.components import COMPONENTS
+from dfd.components import COMPONENTS, PARTS
 from dfd.models.base import Model
 
 #: The label of a sample in `ComponentManifold.genders`; "unsure" samples belong to the subset "all" only.
@@ -32,6 +35,13 @@ SUBSETS = ("male", "female", "all")
 
 #: Refinement of a component for which none is given.
 DEFAULT_REFINEMENT = 0.5
+
+#: How far codes are moved for male or female faces, in halves of the way from the mean of one to the mean of the other.
+#: The remainder less than the parts: long hair on a man is for the drawing to say (chosen by eye).
+AIM = {**dict.fromkeys(PARTS, 2.0), "remainder": 0.8}
+
+#: Strength of the ridge regression that tells male from female codes.
+AIM_RIDGE = 1000.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ class ComponentManifold(Model):
             self.register_buffer("appearance_slope", torch.zeros(len(COMPONENTS) * latent_dim, appearance_dim))
             self.register_buffer("appearance_offset", torch.zeros(appearance_dim))
         self._indexes: dict[tuple[str, str], _Index] = {}
+        self._gender_axes: dict[str, _GenderAxis | None] = {}
         self.register_load_state_dict_post_hook(_forget_indexes)
 
     @classmethod
@@ -199,6 +210,26 @@ class ComponentManifold(Model):
         weights = locally_linear_weights(latents, index.codes[found])
         return self._neighbors(component, latents, index.rows[found], weights).to(device)
 
+    def aim(self, component: str, latents: torch.Tensor, subset: str) -> torch.Tensor:
+        """Codes moved towards the male or the female ones; for "all", and in a bank of one gender, as they are.
+
+        A code is moved along the line from the mean of the one to the mean of the other, the farther the less it looks
+        like what is asked for, as far as `AIM` says. Each component is moved by its own looks alone, so that a stroke
+        in one changes no other.
+
+        Args:
+            component: one of `COMPONENTS`.
+            latents: float32 N x D.
+            subset: "male", "female" or "all".
+        """
+        axis = None if subset == "all" else self._gender_axis(component)
+        if axis is None:
+            return latents
+        half = axis.half.to(latents)
+        guess = (latents @ axis.slope.to(latents) + axis.offset).clamp(-1, 1)
+        goal = 1 if subset == "male" else -1
+        return latents + AIM[component] * (goal - guess)[:, None] * half
+
     def project(
         self,
         latents: Mapping[str, torch.Tensor],
@@ -211,7 +242,7 @@ class ComponentManifold(Model):
     ) -> Projection:
         """Projects the codes of N drawings, and finds codes for what they lack.
 
-        A component that was not drawn takes its code, whatever the refinement, from the samples that are
+        What is projected is the code aimed at the subset, see `aim`. A component that was not drawn takes its code, whatever the refinement, from the samples that are
         nearest in all drawn components together; the same weighted samples serve everything that a drawing
         lacks, so that a half-finished face is still one person.
 
@@ -240,16 +271,17 @@ class ComponentManifold(Model):
         if not having.all():
             raise ValueError(f"drawing {int(having.argmin())} has no component drawn: there is nothing to go by")
 
+        aimed = {name: self.aim(name, latents[name], subset) for name in COMPONENTS}
         if int(having.min()) < len(COMPONENTS):
-            rows = givers[0].cpu() if givers else self.nearest_in_drawn(latents, drawn, subset, k)
-            shares = givers[1].cpu() if givers else self.weights_in_drawn(latents, drawn, subset, rows)
+            rows = givers[0].cpu() if givers else self.nearest_in_drawn(aimed, drawn, subset, k)
+            shares = givers[1].cpu() if givers else self.weights_in_drawn(aimed, drawn, subset, rows)
         result, neighbors, drawn_codes = {}, {}, {}
         for name in COMPONENTS:
-            near = (find_neighbors or self.neighbors)(name, latents[name], subset, k)
+            near = (find_neighbors or self.neighbors)(name, aimed[name], subset, k)
             code = torch.lerp(latents[name], self._mean(name, near.indices, near.weights), strength[name])
             missing = ~drawn[name][:, None]
             if missing.any():
-                found = torch.where(missing, self._mean(name, rows, shares), latents[name])
+                found = torch.where(missing, self._mean(name, rows, shares), aimed[name])
                 code = torch.where(missing, found, code)
                 indices = torch.where(missing, rows, near.indices)
                 near = self._neighbors(name, found, indices, torch.where(missing, shares, near.weights))
@@ -307,6 +339,13 @@ class ComponentManifold(Model):
             self._indexes[key] = _Index(rows, codes, codes.mean(0), spread)
         return self._indexes[key]
 
+    def _gender_axis(self, component: str) -> _GenderAxis | None:
+        """What tells male from female codes of a component, put together when first asked for; None if nothing can."""
+        if component not in self._gender_axes:
+            groups = [self._index(component, name).codes for name in ("male", "female")]
+            self._gender_axes[component] = _GenderAxis.between(*groups) if all(map(len, groups)) else None
+        return self._gender_axes[component]
+
     def mean(self, component: str, near: Neighbors) -> torch.Tensor:
         """float32 N x D: the neighbours' weighted sum, which is the projection of the code that they are nearest to."""
         return self._mean(component, near.indices.cpu(), near.weights.cpu()).to(near.weights.device)
@@ -351,8 +390,27 @@ class _Index:
     spread: float  # root mean square distance of the codes from their mean
 
 
+@dataclass(frozen=True)
+class _GenderAxis:
+    half: torch.Tensor  # float32 D, half of the way from the mean female code to the mean male one
+    slope: torch.Tensor  # float32 D, with the offset: codes -> about 1 for male ones, -1 for female ones
+    offset: float
+
+    @classmethod
+    def between(cls, male: torch.Tensor, female: torch.Tensor) -> _GenderAxis:
+        """Ridge regression of codes (M x D each) on 1 and -1, scaled so that the means of both give just that."""
+        middle, half = (male.mean(0) + female.mean(0)) / 2, (male.mean(0) - female.mean(0)) / 2
+        codes = torch.cat([male, female]) - middle
+        spread = codes.std(0, correction=0).clamp(min=1e-6)
+        codes, labels = codes / spread, torch.cat([torch.ones(len(male)), -torch.ones(len(female))])
+        slope = torch.linalg.solve(codes.T @ codes + AIM_RIDGE * torch.eye(codes.shape[1]), codes.T @ labels) / spread
+        slope = slope / (slope @ half).clamp(min=1e-6)
+        return cls(half, slope, -float(slope @ middle))
+
+
 def _forget_indexes(manifold: ComponentManifold, _incompatible=None) -> None:
     manifold._indexes.clear()
+    manifold._gender_axes.clear()
 
 
 def _positive(weights: torch.Tensor) -> torch.Tensor:

@@ -21,6 +21,9 @@ REACH = 8
 #: Lips nearer than this (px) are closed: one line is drawn between them.
 CLOSED = 4
 
+#: Shares of the drawings with lines on the forehead, and with folds from the nose to the corners of the mouth.
+FOREHEAD, FOLDS = 0.25, 0.15
+
 Strokes = list[np.ndarray]
 
 
@@ -49,6 +52,8 @@ def schematic(strokes: Sequence[np.ndarray], landmarks: np.ndarray, rng: np.rand
         features.append((landmarks[brows], brow(landmarks[brows], rng)))
     features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
     features.append((landmarks[MOUTH], _mouth(landmarks[MOUTH], rng)))
+    wrinkles = _forehead(landmarks, rng) if rng.random() < FOREHEAD else []
+    wrinkles += _folds(landmarks, rng) if rng.random() < FOLDS else []
     boxes = np.stack([np.concatenate([p.min(0) - REACH, p.max(0) + REACH]) for p, _ in features])
     middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
     inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
@@ -56,7 +61,7 @@ def schematic(strokes: Sequence[np.ndarray], landmarks: np.ndarray, rng: np.rand
     for points, drawn in features:
         move = _hand(points.mean(0), rng)
         result += [move(stroke) for stroke in drawn]
-    return result
+    return result + wrinkles
 
 
 def curve(points: np.ndarray, step: float = 2, closed: bool = False) -> np.ndarray:
@@ -204,3 +209,33 @@ def _mouth(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
             i = int(k * count)
             drawn.append(curve(np.stack([top[i], bottom[i]])))
     return drawn
+
+
+def _forehead(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """One to four wavy lines above the brows.
+
+    Hardly a photo's line drawing has any, so that networks took them for hair: a bright lock on the forehead (seen).
+    """
+    brows, chin = landmarks[17:27], landmarks[8]
+    height = 0.3 * (chin[1] - brows[:, 1].mean())  # from the brows nearly to the hair
+    wave = 0.04 * height * rng.normal(0, 1, 5)
+    bend = 0.12 * height * rng.normal(0.3, 1) * np.float32([1, 0.3, 0, 0.3, 1])
+    drawn = []
+    for share in np.sort(rng.uniform(0.2, 0.85, rng.integers(1, 5))):
+        left, right = brows[0] + _by(0, -share * height), brows[-1] + _by(0, -share * height)
+        begin, end = rng.uniform(0.15, 0.4), rng.uniform(0.6, 0.85)
+        points = left + np.linspace(begin, end, 5)[:, None] * (right - left)
+        points[:, 1] += wave + bend + rng.normal(0, 1, 5)
+        drawn.append(curve(points))
+    return drawn
+
+
+def _folds(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """From the wings of the nose to beside the corners of the mouth, or a part of the way."""
+    out, stop = rng.uniform(4, 14), rng.uniform(0.5, 1.1)
+    folds = []
+    for wing, corner, side in ((31, 48, -1), (35, 54, 1)):
+        top = landmarks[wing] + _by(side * 8, -4)
+        bottom = top + stop * (landmarks[corner] + _by(side * out, 0) - top)
+        folds.append(curve(np.stack([top, (top + bottom) / 2 + _by(side * 0.4 * out, -2), bottom])))
+    return folds
