@@ -89,6 +89,37 @@ def test_subsets_never_return_another_gender(bank):
                 assert (bank.genders[near.indices] == label).all()
 
 
+def looks_male(bank, name, codes):
+    """Where codes lie on the way from the mean female code, 0, to the mean male one, 1."""
+    male, female = (bank.codes.get_buffer(name)[bank.genders == label].mean(0) for label in (MALE, FEMALE))
+    return (codes - female) @ (male - female) / (male - female).square().sum()
+
+
+def test_projection_goes_towards_the_chosen_gender_and_refinement_says_how_far(bank):
+    given = codes_of(bank, torch.nonzero(bank.genders == UNSURE).flatten())
+    for name in COMPONENTS:
+        looks = {
+            (subset, r): looks_male(bank, name, bank.project(given, None, subset, r).latents[name]).mean()
+            for subset in ("male", "female")
+            for r in (0.5, 1)
+        }
+        as_drawn = looks_male(bank, name, given[name]).mean()
+        assert looks["female", 1] < looks["female", 0.5] < as_drawn < looks["male", 0.5] < looks["male", 1]
+
+
+def test_what_looks_like_the_chosen_gender_already_is_aimed_less_far(bank):
+    codes = {label: bank.codes.mouth[bank.genders == label] for label in (MALE, FEMALE)}
+    moved = {label: (bank.aim("mouth", values, "male") - values).norm(dim=1) for label, values in codes.items()}
+    assert moved[MALE].mean() < 0.5 * moved[FEMALE].mean()
+    assert torch.equal(bank.aim("mouth", codes[MALE], "all"), codes[MALE])
+
+
+def test_aiming_knows_no_direction_in_a_bank_of_one_gender():
+    codes = {name: torch.randn(9, DIM, generator=torch.Generator().manual_seed(8)) for name in COMPONENTS}
+    men = ComponentManifold.from_codes(codes, range(9), [MALE] * 9)
+    assert torch.equal(men.aim("nose", codes["nose"], "male"), codes["nose"])
+
+
 def test_unsure_samples_are_neighbours_in_all_only(bank):
     row = int(torch.nonzero(bank.genders == UNSURE)[0])
     code = bank.codes.mouth[[row]]
