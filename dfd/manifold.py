@@ -242,9 +242,9 @@ class ComponentManifold(Model):
     ) -> Projection:
         """Projects the codes of N drawings, and finds codes for what they lack.
 
-        What is projected is the code aimed at the subset, see `aim`. A component that was not drawn takes its code, whatever the refinement, from the samples that are
-        nearest in all drawn components together; the same weighted samples serve everything that a drawing
-        lacks, so that a half-finished face is still one person.
+        What is projected is the code aimed at the subset, see `aim`. A component that was not drawn takes its code,
+        whatever the refinement, from the samples that are nearest in all drawn components together; the same weighted
+        samples serve everything that a drawing lacks, so that a half-finished face is still one person.
 
         Args:
             latents: component -> N x D, for all five; rows of components that were not drawn are not used.

@@ -18,7 +18,14 @@ def test_strokes_are_fine_finite_and_within_the_face():
         for stroke in strokes:
             assert stroke.ndim == 2 and stroke.shape[1] == 2 and len(stroke) >= 2 and stroke.dtype == np.float32
             assert np.isfinite(stroke).all()
-            assert (stroke > LANDMARKS.min(0) - 40).all() and (stroke < LANDMARKS.max(0) + 40).all()
+            # Landmarks end at the brows; wrinkles lie above them.
+            assert (stroke > LANDMARKS.min(0) - (40, 110)).all() and (stroke < LANDMARKS.max(0) + 40).all()
+
+
+def test_some_foreheads_have_lines_above_the_brows():
+    brows = LANDMARKS[17:27, 1].min()
+    lined = [any((s[:, 1] < brows - 20).all() and np.ptp(s[:, 0]) > 20 for s in strokes) for strokes in drawings()]
+    assert 0.05 < np.mean(lined) < 0.5
 
 
 def test_every_feature_is_drawn_where_it_is():
