@@ -286,11 +286,12 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         if blank.any():
             which = f"drawing {int(blank.nonzero()[0])}" if len(sketches) > 1 else "the drawing"
             raise ValueError(f"{which} is empty: draw something first")
-        sketches = sketches.to(self.device)
+        device = self.device  # asked for once: diffusers looks through all modules to answer
+        sketches = sketches.to(device)
         crops, drawn = with_both_eyes(self.layout, sketches, drawn)
         encode_component = encode_component or self.encode_component
         latents = {name: encode_component(name, crop) for name, crop in crops.items()}
-        return Encoding(sketches, latents, {name: mask.to(self.device) for name, mask in drawn.items()})
+        return Encoding(sketches, latents, {name: mask.to(device) for name, mask in drawn.items()})
 
     @torch.no_grad()
     def encode_component(self, component: str, crops: torch.Tensor) -> torch.Tensor:
@@ -364,7 +365,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         Returns:
             float32 N x 3 x 512 x 512 in [0, 1].
         """
-        latents = {name: latents[name].to(self.device, self.feature_mapping.dtype) for name in COMPONENTS}
+        place = {"device": self.device, "dtype": self.feature_mapping.dtype}
+        latents = {name: latents[name].to(**place) for name in COMPONENTS}
         maps = self.feature_mapping(latents, map_component).to(self.image_synthesis.dtype)
         if appearance is not None:
             appearance = self._appearance(appearance, len(maps)).to(maps)
@@ -403,14 +405,14 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         if self.manifold is None:
             raise ValueError("this pipeline has no manifold: there are no neighbours to make a shadow of")
         decode_samples = decode_samples or self.decode_samples
-        maps = {}
+        maps, device = {}, self.device
         for name in COMPONENTS:
-            near = neighbors[name].to(self.device)
+            near = neighbors[name].to(device)
             rows, place = near.indices.unique(return_inverse=True)
-            weights = torch.zeros(len(place), len(rows), device=self.device)
+            weights = torch.zeros(len(place), len(rows), device=device)
             weights.scatter_add_(1, place, near.positive_weights)
             used = weights.any(0)  # a third are not: their weight was negative
-            sketches = decode_samples(name, rows[used]).to(self.device)
+            sketches = decode_samples(name, rows[used]).to(device)
             maps[name] = torch.einsum("nr,rchw->nchw", weights[:, used], sketches)
         size = (CANVAS, CANVAS)
         maps["remainder"] = F.interpolate(maps["remainder"], size=size, mode="bilinear", align_corners=False)

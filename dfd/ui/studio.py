@@ -73,7 +73,7 @@ SETTINGS = {
     "footer_links": ["api", "settings"],
     "max_file_size": MAX_UPLOAD,
     "enable_monitoring": False,
-    "state_session_capacity": 1000,  # they are kept empty, see Studio.process_api
+    "state_session_capacity": 1000,  # they are kept nearly empty, see dfd.ui.cleaning
     "run_history": False,
     "show_error": True,  # an upload that Gradio itself cannot open gets its sentence too
     "ssr_mode": False,
@@ -118,9 +118,6 @@ class Studio(gr.Blocks):
         except Exception as error:
             log_error(error)
             raise _refusal("failed", options) from None
-        finally:
-            # Gradio keeps each session's last values, drawings too, for its deep links. Nothing here needs them.
-            self.state_holder.session_data.pop(options.get("session_hash"), None)
 
     async def preprocess_data(self, block_fn, inputs, *args, **options):
         try:

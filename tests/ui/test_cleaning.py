@@ -1,9 +1,11 @@
-"""Old temporary files are deleted, whatever happens meanwhile."""
+"""Nothing of a visitor's stays: no value in a session, and no old file, whatever happens meanwhile."""
 
 import os
 from types import SimpleNamespace
 
-from gradio import route_utils
+import anyio
+import gradio as gr
+from gradio import route_utils, state_holder
 
 from dfd.ui import cleaning, studio
 
@@ -32,3 +34,15 @@ def test_old_files_go_though_others_come_and_some_cannot_be_deleted(tmp_path, mo
 
 def test_the_studio_deletes_so():
     assert studio.build_demo and route_utils.delete_files_created_by_app is cleaning.delete_old_files
+
+
+def test_sessions_keep_nothing_that_was_sent_or_made():
+    with gr.Blocks() as demo:
+        word, other = gr.Textbox(), gr.Textbox()
+        gr.Button().click(lambda text: (text.upper(), gr.update(value=text[::-1])), word, [word, other])
+    session = state_holder.SessionState(demo)
+    assert type(session) is cleaning.ForgetfulSession
+    answer = anyio.run(demo.process_api, 0, ["drawing"], session)
+    assert answer["data"][0] == "DRAWING" and answer["data"][1]["value"] == "gniward"
+    kept = repr([vars(block) for block in session.blocks_config.blocks.values()]) + repr(list(session.components))
+    assert not any(text in kept for text in ("drawing", "DRAWING", "gniward"))
