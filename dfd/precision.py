@@ -40,10 +40,8 @@ def use_fastest_precision(pipeline: DeepFaceDrawingPipeline) -> torch.dtype:
     exact = [getattr(owner, name) for owner, name in owners]
     exact_seconds = _seconds(pipeline.feature_mapping)
     for (owner, name), model in zip(owners, exact, strict=True):
-        # A copy, since weights that were once bfloat16 do not become exact again. With the channels last the layers
-        # between the convolutions need not turn the maps around: a decoder takes 0.7 of the time.
-        rounded = nn.Module.to(deepcopy(model), torch.bfloat16, memory_format=torch.channels_last)
-        setattr(owner, name, rounded)
+        # A copy, since weights that were once bfloat16 do not become exact again.
+        setattr(owner, name, nn.Module.to(deepcopy(model), torch.bfloat16))
     if _seconds(pipeline.feature_mapping) < WORTH * exact_seconds:
         return torch.bfloat16
     for (owner, name), model in zip(owners, exact, strict=True):
