@@ -158,8 +158,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         )
         models = {name: model for name, model in self.components.items() if model is not None}
         for model in models.values():
-            # With the channels last, layers between convolutions need not turn the maps around: on two cores a face takes
-            # 0.74 of the time, a shadow 0.62 (measured in float32).
+            # With the channels last, layers between convolutions need not turn the maps around: on two cores a face
+            # takes 0.74 of the time, a shadow 0.62 (measured in float32).
             model.eval().to(memory_format=torch.channels_last)
         for key in ("latent_dim", "appearance_dim"):
             dims = {name: model.config[key] for name, model in models.items() if model.config.get(key)}

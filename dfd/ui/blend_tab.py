@@ -25,7 +25,7 @@ from dfd.interpolation import mix_faces
 from dfd.manifold import Projection
 from dfd.provenance import NOTICE, XMP
 from dfd.ui import texts
-from dfd.ui.controls import ONE_BY_ONE, PRIVATE, QUIET, READ_ONE_BY_ONE, Translate
+from dfd.ui.controls import PRIVATE, QUIET, READ_ONE_BY_ONE, SIDE_BY_SIDE, Translate
 from dfd.ui.draw_tab import EXAMPLES
 from dfd.ui.engine import Engine
 from dfd.ui.importing import Tracer
@@ -181,7 +181,7 @@ def blend_tab(engine: Engine, t: Translate) -> None:
         except ValueError as error:
             raise refusal(error) from error
 
-    live = {**PRIVATE, **ONE_BY_ONE, "trigger_mode": "always_last", "show_progress": "minimal"}
+    live = {**PRIVATE, **SIDE_BY_SIDE, "trigger_mode": "always_last", "show_progress": "minimal"}
     morph_inputs, letters = [places, position, start, end], [*givers.values(), colours]
     gr.on(
         [position.input, start.input, end.input],
@@ -193,12 +193,12 @@ def blend_tab(engine: Engine, t: Translate) -> None:
     )
     gr.on([radio.input for radio in letters], mixing, [places, *letters], mixed, **live, show_progress_on=mixed)
     places.input(both, [*morph_inputs, *letters], [between, mixed], **live, show_progress_on=[between, mixed])
-    strip.click(small_faces, [places, start, end], faces_between, **PRIVATE, **ONE_BY_ONE)
+    strip.click(small_faces, [places, start, end], faces_between, **PRIVATE, **SIDE_BY_SIDE)
     for ending, button in savers.items():
         button.click(
-            animate(ending), [places, start, end], between, **PRIVATE, **ONE_BY_ONE, show_progress_on=faces_between
+            animate(ending), [places, start, end], between, **PRIVATE, **SIDE_BY_SIDE, show_progress_on=faces_between
         )
-    save_mix.click(save, [places, *letters], mixed, **QUIET, **ONE_BY_ONE)
+    save_mix.click(save, [places, *letters], mixed, **QUIET, **SIDE_BY_SIDE)
     opener.upload(open_file, opener, places, **READ_ONE_BY_ONE, **QUIET)
 
     endpoints(engine, code)
@@ -253,11 +253,11 @@ def endpoints(engine: Engine, code: Callable[[Session | None], Projection]) -> N
     steps = gr.Slider(2, MAX_FRAMES, FRAMES, step=1, label="steps", visible=False)
     kind = gr.Radio([ending[1:] for ending in FORMATS], value="webp", label="kind", visible=False)
     bounce = gr.Checkbox(True, label="bounce", visible=False)
-    a.upload(morph, [a, b, steps, kind, bounce], AnimationFile(), api_name="morph", **ONE_BY_ONE)
+    a.upload(morph, [a, b, steps, kind, bounce], AnimationFile(), api_name="morph", **SIDE_BY_SIDE)
     parts = [FaceFile(name, engine.trace) for name in COMPONENTS]
     look = gr.Radio([*COMPONENTS, "mean"], value="remainder", label="appearance_from", visible=False)
     picture = gr.Image(visible=False, format="png", label="Face")
-    parts[0].upload(mix, [*parts, look], picture, api_name="mix", **ONE_BY_ONE)
+    parts[0].upload(mix, [*parts, look], picture, api_name="mix", **SIDE_BY_SIDE)
 
 
 def shown(make: Callable[[], Image.Image]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.i18n import I18nData
 
 from dfd.manifold import DEFAULT_REFINEMENT
+from dfd.ui.engine import WORKERS
 from dfd.ui.session import DEFAULT_SETTINGS
 
 #: Key of the section `page` -> what Gradio shows in the visitor's language.
@@ -17,8 +18,8 @@ Translate = Callable[[str], I18nData]
 PRIVATE = {"api_visibility": "private"}
 QUIET = {**PRIVATE, "show_progress": "hidden"}
 
-#: How events are run that make faces: one at a time, whichever tab asks, since two would only slow each other down.
-ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "face"}
+#: How events are run that make faces: as many at a time, whichever tab asks, as the engine makes side by side.
+SIDE_BY_SIDE = {"concurrency_limit": WORKERS, "concurrency_id": "face"}
 
 #: How events are run that read files: one at a time, since a picture of 50 megapixels takes half a gigabyte.
 READ_ONE_BY_ONE = {"concurrency_limit": 1, "concurrency_id": "file"}

@@ -22,7 +22,7 @@ from PIL import Image
 from dfd.appearance import read_photo
 from dfd.components import COMPONENTS
 from dfd.ui import details, texts
-from dfd.ui.controls import ONE_BY_ONE, PRIVATE, QUIET, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import PRIVATE, QUIET, READ_ONE_BY_ONE, SIDE_BY_SIDE, Translate, manifold_radio, refinement_slider
 from dfd.ui.engine import Engine, Result
 from dfd.ui.pad import Pad
 from dfd.ui.results import NO_ANSWER, Results, problem, shot
@@ -145,7 +145,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     outputs = [results, pad, slider, people, codes, suggestions]
     making = {
         **PRIVATE,
-        **ONE_BY_ONE,
+        **SIDE_BY_SIDE,
         "trigger_mode": "always_last",
         "show_progress": "minimal",
         "show_progress_on": results,
@@ -292,7 +292,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         return deliver
 
     for kind, button in savers.items():
-        button.click(save(kind), [pad, *settings], results, **QUIET, **ONE_BY_ONE)
+        button.click(save(kind), [pad, *settings], results, **QUIET, **SIDE_BY_SIDE)
     return pad
 
 

@@ -10,7 +10,7 @@ from dfd.components import CANVAS
 from dfd.lines import trace_photo
 from dfd.sketch import read_sketch, sketch_to_pil
 from dfd.ui import texts
-from dfd.ui.controls import ONE_BY_ONE, PRIVATE, QUIET, READ_ONE_BY_ONE, Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import PRIVATE, QUIET, READ_ONE_BY_ONE, SIDE_BY_SIDE, Translate, manifold_radio, refinement_slider
 from dfd.ui.endpoint import Drawing
 from dfd.ui.engine import Engine
 from dfd.ui.importing import KINDS, Tracer, import_picture, ink_element, ink_picture
@@ -98,10 +98,10 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
     to_lines.click(turn_into_lines, [sketch, kind], sketch, **PRIVATE, **READ_ONE_BY_ONE)
     onwards.click(go_on, [sketch, kind], [tabs, pad], **PRIVATE, **READ_ONE_BY_ONE)
     controls = [manifold, refinement, kind]
-    generate.click(sketch_to_face, [sketch, *controls], face, **PRIVATE, **ONE_BY_ONE)
+    generate.click(sketch_to_face, [sketch, *controls], face, **PRIVATE, **SIDE_BY_SIDE)
     # Nobody sees this input, so that only programs cause its event.
     drawing = Drawing()
-    drawing.apply(sketch_to_face, [drawing, *controls], face, api_name="generate", **ONE_BY_ONE)
+    drawing.apply(sketch_to_face, [drawing, *controls], face, api_name="generate", **SIDE_BY_SIDE)
 
 
 def read_pad(value: dict | None, kind: str = "auto", tracer: Tracer = trace_photo) -> torch.Tensor:
