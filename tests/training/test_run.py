@@ -17,7 +17,7 @@ from PIL import Image
 
 from dfd.models import ComponentAutoencoder
 from dfd.training import autoencoders
-from dfd.training.run import Run, RunOptions, TrainingDiverged, learning_rate_factor, seed_step
+from dfd.training.run import Run, RunOptions, TrainingDiverged, fast_precision, learning_rate_factor, seed_step
 
 
 @pytest.fixture
@@ -31,6 +31,15 @@ def test_learning_rate_warms_up_then_falls_over_the_last_quarter():
     assert learning_rate_factor(99, 1000) == learning_rate_factor(749, 1000) == 1
     assert learning_rate_factor(875, 1000) == pytest.approx(0.525)
     assert learning_rate_factor(1000, 1000) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("able", "expected"), [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "no")]
+)
+def test_bfloat16_is_the_default_only_where_the_processor_computes_in_it(monkeypatch, able, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert fast_precision() == expected
 
 
 def test_randomness_follows_from_seed_process_and_step():
