@@ -8,9 +8,12 @@ from pathlib import Path
 
 import torch
 
+from dfd.extras import needs_extra
 from dfd.pipeline import DeepFaceDrawingPipeline
 from dfd.precision import use_fastest_precision
-from dfd.ui.studio import build_demo
+
+with needs_extra("demo", "the studio", __name__):
+    from dfd.ui.studio import build_demo
 
 checkpoint = os.environ.get("DFD_CHECKPOINT") or Path(__file__).parent / "checkpoints"
 pipeline = DeepFaceDrawingPipeline.from_pretrained(checkpoint)

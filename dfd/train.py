@@ -35,6 +35,12 @@ def _common(parser: argparse.ArgumentParser, defaults: dict) -> None:
     parser.add_argument("--windows", dest="layout", type=_layout, help="JSON from `python -m dfd.data windows`")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--mixed-precision", choices=["bf16", "no"], help="on this machine %(default)s is the faster")
+    if "components" in defaults:
+        parser.add_argument("--components", nargs="+", choices=COMPONENTS, help="train only these")
+    if "weight_decay" in defaults:
+        parser.add_argument("--weight-decay", type=float)
+    if "ema_decay" in defaults:
+        parser.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     parser.set_defaults(**defaults)
 
 
@@ -49,17 +55,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     stage = stages.add_parser("autoencoders", help="stage I: five component auto-encoders, self-supervised")
     _common(stage, _defaults(autoencoders.Options))
-    stage.add_argument("--components", nargs="+", choices=COMPONENTS, help="train only these")
     stage.add_argument("--latent-dim", type=int, help="length of a component's code (128, 256 or 512 in the paper)")
-    stage.add_argument("--weight-decay", type=float)
-    stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     stage.set_defaults(run=lambda values: autoencoders.train(autoencoders.Options(**values)))
 
     stage = stages.add_parser("encoders", help="between the stages: encoders get used to rough drawings")
     _common(stage, _defaults(encoders.Options))
-    stage.add_argument("--components", nargs="+", choices=COMPONENTS, help="train only these")
-    stage.add_argument("--weight-decay", type=float)
-    stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     stage.set_defaults(run=lambda values: encoders.train(encoders.Options(**values)))
 
     stage = stages.add_parser("synthesis", help="stage II: feature mapping and image synthesis, encoders frozen")
@@ -73,7 +73,6 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--latent-noise", type=float, help="noise on codes, as a share of their spread")
     stage.add_argument("--projected-share", type=float, help="share of drawings whose codes are projected, as in use")
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
-    stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     stage.set_defaults(run=lambda values: synthesis.train(synthesis.Options(**values)))
 
     stage = stages.add_parser("pix2pix", help="the baseline to compare stage II with: a plain U-Net on whole drawings")
@@ -85,8 +84,6 @@ def main(arguments: list[str] | None = None) -> None:
     stage = stages.add_parser("lines", help="the line extractor: photos -> where their line drawings have lines")
     _common(stage, _defaults(lines.Options))
     stage.add_argument("--side", type=int, help="of the pieces of photos to train on, in pixels")
-    stage.add_argument("--weight-decay", type=float)
-    stage.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     stage.set_defaults(run=lambda values: lines.train(lines.Options(**values)))
 
     values = vars(parser.parse_args(arguments))

@@ -102,7 +102,8 @@ class FaceFolder:
         sample_ids: int64 N, the row of `metadata.csv`; genders: uint8 N (0 male, 1 female, 2 unsure).
 
     Raises:
-        ValueError: no `metadata.csv`, no `file_name` column, or a file that it names is missing.
+        ValueError: no `metadata.csv`, no `file_name` column, a size that is no number, or a file that it names is
+            missing.
         OSError: the cache cannot be written; the message names its folder.
     """
 
@@ -117,7 +118,11 @@ class FaceFolder:
             raise ValueError(f"{table} has no rows or no column file_name")
         self.sample_ids = np.arange(len(self.rows))
         self.genders = np.array([self._gender(row) for row in self.rows], dtype=np.uint8)
-        self.sizes = np.array([int(row.get("size") or CANVAS) for row in self.rows])
+        sizes = [row.get("size") or str(CANVAS) for row in self.rows]
+        odd = next((size for size in sizes if not size.isdecimal()), None)
+        if odd is not None:
+            raise ValueError(f"{table}: size must be a whole number of pixels, got {odd!r}")
+        self.sizes = np.array([int(size) for size in sizes])
         self.splits = np.array([row.get("split") or "train" for row in self.rows])
         unknown = set(self.splits) - {"train", "test"}
         if unknown:

@@ -149,6 +149,9 @@ def test_a_folder_without_a_table_is_refused(tmp_path):
     write_table(tmp_path, [{"photo": "a.png"}])
     with pytest.raises(ValueError, match="no column file_name"):
         FaceFolder(tmp_path, tmp_path / "cache")
+    write_table(tmp_path, [{"file_name": "a.png", "size": "large"}])
+    with pytest.raises(ValueError, match=r"metadata\.csv: size must be a whole number of pixels, got 'large'"):
+        FaceFolder(tmp_path, tmp_path / "cache")
     (tmp_path / "metadata.csv").write_text("file_name,size\n")
     with pytest.raises(ValueError, match="has no rows"):
         FaceFolder(tmp_path, tmp_path / "cache")
