@@ -149,7 +149,7 @@ def read_photo(photo: ImageLike) -> torch.Tensor:
 def _lighter_skin(encoder: AppearanceEncoder) -> torch.Tensor:
     """float32 A: how the code changes when the skin in a grey thumbnail gets lighter.
 
-    Swatches' scores along it agree with the skin in the faces made with them by r = 0.995 (three example drawings).
+    Swatches' scores along it agree with the skin in the faces made with them by r = 0.97 to 0.995 (example drawings).
     """
     place = (torch.arange(encoder.config.thumbnail) + 0.5) / encoder.config.thumbnail
     (x, y), (across, down) = SKIN

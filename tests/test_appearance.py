@@ -50,9 +50,11 @@ def test_swatches_are_different_samples_of_the_bank_and_always_the_same(shipped)
 
 def test_swatches_show_the_lightest_skin_first(shipped):
     projection = shipped.project(shipped.encode(EXAMPLES / "bob.png"))
-    swatches = shipped.palette()[[0, 10, 19]]
-    cheeks = [pixels(shipped.synthesize(projection.latents, code)[0])[300:340, 180:330].mean() for code in swatches]
-    assert cheeks[0] > cheeks[1] + 10 > cheeks[2] + 20
+    cheeks = [
+        pixels(shipped.synthesize(projection.latents, code)[0])[300:340, 180:330].mean() for code in shipped.palette()
+    ]
+    assert np.corrcoef(cheeks, range(len(cheeks), 0, -1))[0, 1] > 0.9
+    assert cheeks[0] > cheeks[-1] + 30
 
 
 def test_a_small_bank_is_its_own_palette():
