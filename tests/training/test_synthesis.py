@@ -99,7 +99,7 @@ def test_overfits_four_faces(options, four, monkeypatch):
     monkeypatch.setattr(synthesis, "other_framing", lambda photos, rng: photos)
     trainer = make_trainer(options, 10_000, discriminator="none", learning_rate=5e-3, latent_noise=0)
     trainer.raw_generator.feature_mapping.set_statistics(trainer.encode(four[0]))
-    losses = [trainer.step(step + 100, *four, np.random.default_rng(0)) for step in range(60)]
+    losses = [trainer.step(step + 100, *four, np.random.default_rng(0)) for step in range(100)]
     l1 = [float(loss["l1"]) for loss in losses]
     assert l1[-1] < 0.3 * l1[0], l1[::10]
     assert losses[-1]["perceptual"] < 0.75 * losses[0]["perceptual"]
