@@ -44,9 +44,9 @@ class Drawings:
         rng = np.random.default_rng(0)
         made = []
         for n, i in enumerate(self.chosen(count)):
-            strokes, marks = self.faces.strokes(i), self.faces.landmarks
-            if n % 2 and marks is not None:
-                strokes = schematic(strokes, marks[i].astype(np.float32), rng)
+            strokes, person = self.faces.strokes(i), self.faces.person(i)
+            if n % 2 and person is not None:
+                strokes = schematic(strokes, person, rng)
             made.append(sketch_to_pil(freehand(strokes, self.layout, rng)))
         return made
 

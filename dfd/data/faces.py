@@ -1,8 +1,8 @@
 """Reads a face folder (Hugging Face image folder with `metadata.csv`) through a fast on-disk cache.
 
 Columns used: `file_name` (photo); optional: `line_file_name` (line drawing; without it the binarised photocopy
-serves), `split` (`train` or `test`, default `train`), `size` (px), `gender` (`male` or `female`) and
-`gender_source` (`unsure` excludes the sample from both subsets).
+serves), `split` (`train` or `test`, default `train`), `size` (px), `gender` (`male` or `female`),
+`gender_source` (`unsure` excludes the sample from both subsets) and `age_estimate` (years: whom wrinkles are drawn for).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from dfd.components import CANVAS
 from dfd.data import landmarks
+from dfd.data.schematic import Person
 from dfd.files import cannot_write
 from dfd.manifold import GENDERS
 from dfd.photocopy import photocopy
@@ -138,10 +139,13 @@ class FaceFolder:
             self._trace(folder)
         if not (folder / "landmarks.npy").is_file() and landmarks.available():
             self._mark(folder)
+        if (folder / "landmarks.npy").is_file() and not (folder / "chin_shades.npy").is_file():
+            self._look_for_beards(folder)
         self._points = np.load(folder / "stroke_points.npy", mmap_mode="r")
         self._stroke_starts = np.load(folder / "stroke_starts.npy")
         self._face_starts = np.load(folder / "stroke_faces.npy")
         self.landmarks = np.load(folder / "landmarks.npy") if (folder / "landmarks.npy").is_file() else None
+        self._chin_shades = None if self.landmarks is None else np.load(folder / "chin_shades.npy")
 
     @staticmethod
     def _gender(row: dict[str, str]) -> int:
@@ -212,8 +216,30 @@ class FaceFolder:
             marks = list(tqdm(found, total=len(self), desc="finding landmarks", unit="face"))
         _save(folder / "landmarks.npy", np.stack(marks).astype(np.float16))
 
+    def _look_for_beards(self, folder: Path) -> None:
+        """Measures the chins of all photos."""
+        marks = np.load(folder / "landmarks.npy")
+        with ProcessPoolExecutor() as pool:
+            found = pool.map(landmarks.chin_shade, self.photos, marks, chunksize=32)
+            shades = list(tqdm(found, total=len(self), desc="looking for beards", unit="face"))
+        _save(folder / "chin_shades.npy", np.float16(shades))
+
     def __len__(self) -> int:
         return len(self.rows)
+
+    def person(self, index: int) -> Person | None:
+        """Whom a schematic drawing of face `index` shows; None if its landmarks are not known."""
+        if self.landmarks is None:
+            return None
+        bearded = self.genders[index] != FEMALE and self._chin_shades[index] < landmarks.BEARDED
+        return Person(self.landmarks[index].astype(np.float32), bool(bearded), self._age(self.rows[index]))
+
+    @staticmethod
+    def _age(row: dict[str, str]) -> float | None:
+        try:
+            return float(row["age_estimate"])
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def strokes(self, index: int) -> list[np.ndarray]:
         """The strokes of the line drawing of face `index`, as `dfd.strokes.trace` gives them, every second point."""

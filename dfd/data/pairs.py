@@ -67,8 +67,9 @@ def drawings_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.
 
 def random_sketch(faces: FaceFolder, index: int, layout: Layout, rng: np.random.Generator) -> torch.Tensor:
     """One face in a random style: float32 1 x 512 x 512."""
-    marks = None if faces.landmarks is None else faces.landmarks[index]
-    return draw(faces.lines(index), faces.strokes(index), faces.photocopies[index], marks, layout, rng)
+    return draw(
+        faces.lines(index), faces.strokes(index), faces.photocopies[index], faces.person(index), layout, rng
+    )
 
 
 def _choose(indices: np.ndarray, rng: np.random.Generator, count: int) -> tuple[np.ndarray, torch.Tensor]:

@@ -7,6 +7,7 @@ the true photo behind it: what an almond's slant, a brow's arch or a straight mo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import splev, splprep
@@ -18,25 +19,50 @@ NOSE, MOUTH = range(27, 36), range(48, 68)
 #: Strokes of the line drawing whose middle lies so near (px) to a feature's box are replaced by the feature.
 REACH = 8
 
-#: Lips nearer than this (px) are closed: one line is drawn between them.
-CLOSED = 4
+#: Lips nearer than this (px) are closed: one line is drawn between them. At 4 px every sixth of such drawings was of a
+#: mouth that shows its teeth (measured), and drawn closed lips parted.
+CLOSED = 2
 
-#: Shares of the drawings with lines on the forehead, and with folds from the nose to the corners of the mouth.
-FOREHEAD, FOLDS = 0.25, 0.15
+#: Ages between which wrinkles begin to be drawn, and shares of the drawings that have each kind of them before and
+#: after. Drawn at any age, they made nobody older; at some ages only, they were taken for hair when drawn (seen).
+AGES = (35, 50)
+FOREHEAD, FOLDS, CROWS_FEET, BAGS = (0.08, 0.6), (0.08, 0.5), (0, 0.4), (0.08, 0.4)
+
+#: Share of the drawings of bearded faces in which the beard is drawn.
+BEARD = 0.7
+
+#: Distance of points (px) in strokes so short that at 2 px `freehand` would drop them as whiskers.
+SHORT_STEP = 0.6
 
 Strokes = list[np.ndarray]
 
 
-def schematic(strokes: Sequence[np.ndarray], landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
+@dataclass(frozen=True)
+class Person:
+    """Whom a schematic drawing shows.
+
+    Attributes:
+        landmarks: float32 70 x 2 as `dfd.data.landmarks.find` gives them.
+        bearded: whether there is a beard to be drawn.
+        age: in years, None if it is not known.
+    """
+
+    landmarks: np.ndarray
+    bearded: bool = False
+    age: float | None = None
+
+
+def schematic(strokes: Sequence[np.ndarray], person: Person, rng: np.random.Generator) -> Strokes:
     """The strokes of a drawing with eyes, brows, nose and mouth drawn anew from landmarks, in a random manner.
 
     Args:
         strokes: n x 2 in canvas px each, as `dfd.strokes.trace` gives them.
-        landmarks: float32 70 x 2 as `dfd.data.landmarks.find` gives them.
+        person: whose drawing it is.
 
     Returns:
-        strokes, n x 2 in canvas px each, points about 2 px apart.
+        strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones.
     """
+    landmarks = person.landmarks
     tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
     with_iris, with_crease, with_lashes = rng.random(3) < (0.9, 0.5, 0.15)
     brow, eye = rng.choice([_brow_line, _brow_shape, _brow_hatched]), rng.choice([_almond, _lids])
@@ -52,8 +78,10 @@ def schematic(strokes: Sequence[np.ndarray], landmarks: np.ndarray, rng: np.rand
         features.append((landmarks[brows], brow(landmarks[brows], rng)))
     features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
     features.append((landmarks[MOUTH], _mouth(landmarks[MOUTH], rng)))
-    wrinkles = _forehead(landmarks, rng) if rng.random() < FOREHEAD else []
-    wrinkles += _folds(landmarks, rng) if rng.random() < FOLDS else []
+    on_skin: Strokes = []
+    for draw, shares in ((_forehead, FOREHEAD), (_folds, FOLDS), (_crows_feet, CROWS_FEET), (_bags, BAGS)):
+        on_skin += draw(landmarks, rng) if rng.random() < _by_age(shares, person.age) else []
+    on_skin += _beard(landmarks, rng) if person.bearded and rng.random() < BEARD else []
     boxes = np.stack([np.concatenate([p.min(0) - REACH, p.max(0) + REACH]) for p, _ in features])
     middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
     inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
@@ -61,7 +89,13 @@ def schematic(strokes: Sequence[np.ndarray], landmarks: np.ndarray, rng: np.rand
     for points, drawn in features:
         move = _hand(points.mean(0), rng)
         result += [move(stroke) for stroke in drawn]
-    return result + wrinkles
+    return result + on_skin
+
+
+def _by_age(shares: tuple[float, float], age: float | None) -> float:
+    """The share of drawings with wrinkles at an age; where it is not known, a third of the way to the old ones."""
+    known = 1 / 3 if age is None else float(np.interp(age, AGES, (0, 1)))
+    return shares[0] + known * (shares[1] - shares[0])
 
 
 def curve(points: np.ndarray, step: float = 2, closed: bool = False) -> np.ndarray:
@@ -139,7 +173,9 @@ def _lashes(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
     upper, middle = curve(lids[:4]), lids.mean(0) + _by(0, 8)
     roots = upper[:: max(len(upper) // rng.integers(4, 9), 1)]
     away = (roots - middle) / np.linalg.norm(roots - middle, axis=1, keepdims=True)
-    return [curve(np.stack([root, root + a * rng.uniform(5, 10)])) for root, a in zip(roots, away, strict=True)]
+    return [
+        curve(np.stack([root, root + a * rng.uniform(5, 10)]), SHORT_STEP) for root, a in zip(roots, away, strict=True)
+    ]
 
 
 def _brow_line(brow: np.ndarray, rng: np.random.Generator) -> Strokes:
@@ -239,3 +275,55 @@ def _folds(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
         bottom = top + stop * (landmarks[corner] + _by(side * out, 0) - top)
         folds.append(curve(np.stack([top, (top + bottom) / 2 + _by(side * 0.4 * out, -2), bottom])))
     return folds
+
+
+def _crows_feet(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Two or three short lines from the outer corner of each eye."""
+    drawn = []
+    for corner, side in ((36, -1), (45, 1)):
+        start = landmarks[corner] + _by(side * rng.uniform(5, 10), 0)
+        for slope in np.linspace(-0.6, 0.6, rng.integers(2, 4)):
+            length = rng.uniform(8, 18)
+            ends = start + _by(0, 6 * slope), start + _by(side * length, (6 + length) * slope)
+            drawn.append(curve(np.stack(ends), SHORT_STEP))
+    return drawn
+
+
+def _bags(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """One or two arcs under each eye."""
+    drawn = []
+    for _, lids, _ in EYES:
+        lower = landmarks[lids][[0, 5, 4, 3]]
+        for drop in np.cumsum(rng.uniform(7, 13, rng.integers(1, 3))):
+            arc = lower.mean(0) + (lower - lower.mean(0)) * rng.uniform(0.6, 0.95) + _by(0, drop)
+            drawn.append(curve(arc))
+    return drawn
+
+
+def _beard(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Short strokes between jaw and lips, or a border around them with a few strokes; with or without a moustache."""
+    jaw, below_lips = landmarks[3:14], landmarks[[48, 59, 58, 57, 56, 55, 54]]
+    along = np.linspace(0, 1, 41)
+    outer = np.stack([np.interp(along, np.linspace(0, 1, 11), jaw[:, i]) for i in (0, 1)], 1)
+    inner = np.stack([np.interp(along, np.linspace(0, 1, 7), below_lips[:, i]) for i in (0, 1)], 1)
+    nose, lip = landmarks[31:36], landmarks[[49, 50, 51, 52, 53]]
+    drawn, bordered = [], rng.random() < 0.35
+    for _ in range(rng.integers(8, 25) if bordered else rng.integers(20, 70)):
+        i, share = rng.integers(0, 41), rng.uniform(0.08, 0.8)
+        away = (outer[i] - inner[i]) / max(float(np.linalg.norm(outer[i] - inner[i])), 1)
+        root, tip = outer[i] + share * (inner[i] - outer[i]), away * rng.uniform(6, 15) + rng.normal(0, 2, 2)
+        drawn.append(curve(np.stack([root, root + tip]), SHORT_STEP))
+    if bordered:  # along the cheeks, under the nose, and mostly the jaw is a line already
+        left, right = landmarks[2] + _by(6, 0), landmarks[14] + _by(-6, 0)
+        cheeks = [landmarks[48] + _by(-22, -14), landmarks[31] + _by(-8, 10), landmarks[33] + _by(0, 8)]
+        cheeks += [landmarks[35] + _by(8, 10), landmarks[54] + _by(22, -14)]
+        drawn.append(curve(np.stack([left, *cheeks, right])))
+    if rng.random() < 0.6:
+        for _ in range(rng.integers(6, 24)):
+            share, side = rng.uniform(0.2, 0.8), rng.uniform(0, 4)
+            i, part = int(side), side % 1
+            root = (1 - share) * (nose[i] + part * (nose[i + 1] - nose[i]))
+            root = root + share * (lip[i] + part * (lip[i + 1] - lip[i]))
+            tip = root + _by((side - 2) * rng.uniform(1, 4), rng.uniform(5, 9))
+            drawn.append(curve(np.stack([root, tip]), SHORT_STEP))
+    return drawn

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from skimage.measure import approximate_polygon
 
 from dfd.components import CANVAS, PARTS, Layout
-from dfd.data.schematic import schematic
+from dfd.data.schematic import Person, schematic
 from dfd.strokes import render, smooth
 
 #: Share of each style. Those of a pen come first because that is what visitors draw.
@@ -106,7 +106,7 @@ def draw(
     lines: np.ndarray,
     strokes: Sequence[np.ndarray],
     photocopy: np.ndarray,
-    landmarks: np.ndarray | None,
+    person: Person | None,
     layout: Layout,
     rng: np.random.Generator,
 ) -> torch.Tensor:
@@ -116,15 +116,15 @@ def draw(
         lines: bool 512 x 512, contour lines 2 px wide.
         strokes: the same as `dfd.strokes.trace` gives them.
         photocopy: uint8 512 x 512, 255 is ink.
-        landmarks: float 70 x 2 as `dfd.data.landmarks.find` gives them; without them no drawing is schematic.
+        person: whom a schematic drawing shows; None if landmarks are not known: then no drawing is schematic.
 
     Returns:
         float32 1 x 512 x 512, ink in [0, 1].
     """
     style = rng.choice(list(STYLES), p=list(STYLES.values()))
     by_hand = style in ("schematic", "freehand")
-    if style == "schematic" and landmarks is not None:
-        strokes = schematic(strokes, landmarks.astype(np.float32), rng)
+    if style == "schematic" and person is not None:
+        strokes = schematic(strokes, person, rng)
     sketch = freehand(strokes, layout, rng) if by_hand else torch.from_numpy(lines).float()[None]
     if rng.random() < 0.15 and (by_hand or style in ("lines", "overlay")):
         sketch = erase_patches(sketch, rng, rng.uniform(0.1, 0.4))

@@ -33,6 +33,11 @@ from dfd.training.run import (
 )
 
 
+#: Faces that are seen so many times as often as others: those with beards, and those older than this (years). There are
+#: few of them (every twentieth each), and what is drawn of them alone would be learnt from a few drawings only.
+OFTENER, OLD = 4, 45
+
+
 @dataclass(kw_only=True)
 class Options(AveragedOptions):
     """Options of the encoders' training."""
@@ -84,6 +89,13 @@ def code_distance(codes: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
     return (codes - goals).square().mean() / goals.var(0, correction=0).mean().clamp(min=1e-6)
 
 
+def with_seldom_ones(faces: FaceFolder, indices: np.ndarray) -> np.ndarray:
+    """Indices of faces to choose from, those of bearded and of old people `OFTENER` times."""
+    people = [faces.person(i) for i in indices]
+    seldom = np.array([p is not None and (p.bearded or (p.age or 0) > OLD) for p in people], bool)
+    return np.repeat(indices, np.where(seldom, OFTENER, 1))
+
+
 def train(options: Options) -> Path:
     """Trains the encoders of `start_from` further and writes `output/<component>_autoencoder`; resumes if it can.
 
@@ -96,7 +108,7 @@ def train(options: Options) -> Path:
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
     layout = options.layout or Layout()
     faces = FaceFolder(options.data, options.cache)
-    train_faces = faces.select("train")
+    train_faces = with_seldom_ones(faces, faces.select("train"))
     torch.manual_seed(options.seed)
     autoencoders = {
         name: ComponentAutoencoder.from_pretrained(options.start_from / f"{name}_autoencoder")
