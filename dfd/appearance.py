@@ -113,7 +113,7 @@ def appearance_of(photo: ImageLike, encoder: AppearanceEncoder, codes: torch.Ten
     """
     pixels = read_photo(photo).to(encoder.device, encoder.dtype)
     code = encoder(2 * pixels[None] - 1)[0][0].float().cpu()
-    return code if codes is None else _within(code, codes.detach().float().cpu())
+    return code if codes is None else within(code, codes.detach().float().cpu())
 
 
 def random_appearance(codes: torch.Tensor, seed: int) -> torch.Tensor:
@@ -122,10 +122,19 @@ def random_appearance(codes: torch.Tensor, seed: int) -> torch.Tensor:
     Raises:
         ValueError: the seed is no whole number from 0 to 2^63 - 1.
     """
+    return codes[random_row(len(codes), seed)].detach().float().cpu()
+
+
+def random_row(count: int, seed: int) -> int:
+    """A whole number from 0 to count - 1; the same seed gives the same one.
+
+    Raises:
+        ValueError: the seed is no whole number from 0 to 2^63 - 1.
+    """
     if not is_whole(seed, 0, 2**63 - 1):
         raise ValueError(f"a seed is a whole number from 0 to 2^63 - 1, got {seed!r}")
     generator = torch.Generator().manual_seed(int(seed))
-    return codes[torch.randint(len(codes), (), generator=generator)].detach().float().cpu()
+    return int(torch.randint(count, (), generator=generator))
 
 
 def read_photo(photo: ImageLike) -> torch.Tensor:
@@ -158,7 +167,7 @@ def _lighter_skin(encoder: AppearanceEncoder) -> torch.Tensor:
     return (encoder(skin)[0] - encoder(-skin)[0])[0].float().cpu()
 
 
-def _within(code: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+def within(code: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     """The code, moved straight towards the mean of `codes` until it is no farther out than 99 % of them."""
     centre = codes.mean(0)
     spread = codes.std(0, correction=0).clamp(min=1e-6)

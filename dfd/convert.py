@@ -17,9 +17,10 @@ from accelerate.utils import gather_object
 from PIL import Image
 from tqdm import tqdm
 
+from dfd.checks import check_emphasis
 from dfd.files import whole_file
 from dfd.manifold import DEFAULT_REFINEMENT, SUBSETS
-from dfd.pipeline import DeepFaceDrawingPipeline
+from dfd.pipeline import DEFAULT_EMPHASIS, DeepFaceDrawingPipeline
 
 
 def find_drawings(folder: Path, output: Path) -> dict[Path, Path]:
@@ -83,6 +84,7 @@ def run(options: argparse.Namespace) -> list[tuple[Path, str]]:
     """
     state = PartialState(cpu=not torch.cuda.is_available())
     settings = {name: getattr(options, name) for name in ("manifold", "refinement", "num_neighbors")}
+    check_emphasis(options.emphasis)
     if options.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
     drawings = find_drawings(options.drawings, options.output)
@@ -100,7 +102,7 @@ def run(options: argparse.Namespace) -> list[tuple[Path, str]]:
     ):
         for start in range(0, len(share), options.batch_size):
             batch = dict(share[start : start + options.batch_size])
-            failed |= convert(pipeline, batch, settings)
+            failed |= convert(pipeline, batch, {**settings, "emphasis": options.emphasis})
             bar.update(len(batch))
     everywhere = gather_object(list(failed.items()))
     if state.is_main_process:
@@ -123,6 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "--num-neighbors", type=int, default=10, help="samples that span the manifold around a drawing (%(default)s)"
+    )
+    parser.add_argument(
+        "--emphasis",
+        type=float,
+        default=DEFAULT_EMPHASIS,
+        help="how distinct eyes, nose and mouth are made, from 0, as the paper has them, to 2 (%(default)s)",
     )
     parser.add_argument("--batch-size", type=int, default=4, help="drawings at a time, by process (%(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="make faces again that exist already")

@@ -19,7 +19,7 @@ from PIL import Image
 from dfd.pipeline import DeepFaceDrawingPipeline
 
 #: Arguments of the pipeline that a request may give.
-PARAMETERS = ("manifold", "refinement", "num_neighbors")
+PARAMETERS = ("manifold", "refinement", "num_neighbors", "emphasis", "appearance")
 
 
 class EndpointHandler:
@@ -42,8 +42,8 @@ class EndpointHandler:
 
         Args:
             data: `inputs`: the drawing as base64 text, data URL, bytes of an image file or PIL image; `parameters`
-                (optional): `manifold`, `refinement` and `num_neighbors` as the pipeline takes them, numbers also as
-                text, since those from an address are.
+                (optional): `PARAMETERS` as the pipeline takes them, numbers also as text, since those from an address
+                are; as `appearance` a seed.
 
         Returns:
             RGB, 512 x 512; the platform writes it in the format that was asked for.
@@ -65,7 +65,7 @@ def parsed(name: str, value: Any) -> Any:
     if name == "manifold" or not isinstance(value, str):
         return value
     try:
-        return int(value) if name == "num_neighbors" else float(value)
+        return int(value) if name in ("num_neighbors", "appearance") else float(value)
     except ValueError:
         raise ValueError(f"{name} must be a number, got {value!r}") from None
 

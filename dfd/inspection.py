@@ -47,7 +47,7 @@ def inspect(
     check_whole("steps", steps, 2, 100)
     if len(encoding.sketches) != 1:
         raise ValueError(f"one drawing at a time can be inspected, got {len(encoding.sketches)}")
-    drawn, projected = (pipeline.project(encoding, manifold, r, num_neighbors).latents for r in (0, 1))
+    drawn, projected = (pipeline.project(encoding, manifold, r, num_neighbors, emphasis=0).latents for r in (0, 1))
     refinements = torch.linspace(0, 1, steps)
     crops = pipeline.layout.crop(encoding.sketches)
     result = {}

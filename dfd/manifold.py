@@ -4,6 +4,10 @@ A code f is projected onto the plane through its K nearest training codes n_k (l
 w = argmin |f - sum w_k n_k|^2 with sum w = 1, in closed form; p = sum w_k n_k. Refinement r then gives
 (1 - r) f + r p: 0 keeps the drawn code, 1 replaces it by its projection, as in the official program.
 
+Both the encoders' guess at what a rough drawing means and the mean of several samples lie nearer to the average than
+faces do, so that faces made of them are too much alike: `emphasis` moves what was drawn out again, see
+`ComponentManifold.emphasize`.
+
 Among male or female samples alone, the plane through ten of them still comes so near to f that hardly anything
 changed (seen). So there f is first moved to where such faces are: see `ComponentManifold.aim`.
 
@@ -22,7 +26,7 @@ from diffusers import ModelMixin  # noqa: F401 - diffusers looks for the name in
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
-from dfd.appearance import fit_appearance, predict_appearance
+from dfd.appearance import fit_appearance, predict_appearance, random_row, within
 from dfd.checks import is_whole
 from dfd.components import COMPONENTS, PARTS
 from dfd.models.base import Model
@@ -42,6 +46,11 @@ AIM = {**dict.fromkeys(PARTS, 2.0), "remainder": 0.8}
 
 #: Strength of the ridge regression that tells male from female codes.
 AIM_RIDGE = 1000.0
+
+#: How far from the average, in units of the samples' usual distance, an emphasised part lies at least without and with
+#: full refinement: a slider goes from a face with a character of its own to an ordinary one. And the most by which the
+#: distance is multiplied (chosen by eye).
+FARTHEST_IN, EMPHASIS_LIMIT = (1.1, 0.6), 2.0
 
 
 @dataclass(frozen=True)
@@ -230,6 +239,43 @@ class ComponentManifold(Model):
         goal = 1 if subset == "male" else -1
         return latents + AIM[component] * (goal - guess)[:, None] * half
 
+    def emphasize(self, component: str, latents: torch.Tensor, refinement: float, emphasis: float) -> torch.Tensor:
+        """Codes moved away from the average so that a part is as distinct as those of faces are.
+
+        Codes that are so already, such as those of careful line drawings, hardly move. The remainder never does:
+        moved out, hair gets harder contrast, and nobody another shape (seen).
+
+        Args:
+            component: one of `COMPONENTS`.
+            latents: float32 N x D, on the CPU.
+            refinement: that they were made with, in [0, 1]: the more of it, the nearer to the average they may stay.
+            emphasis: how much of the way they are moved: 0 not at all, 1 all of it (`FARTHEST_IN`).
+        """
+        if component not in PARTS or not emphasis:
+            return latents
+        index = self._index(component, "all")
+        away = latents - index.centre
+        distance = away.norm(dim=1, keepdim=True).clamp(min=1e-6) / index.spread
+        begin, end = FARTHEST_IN
+        wanted = begin + (end - begin) * refinement**2
+        return index.centre + away * (wanted / distance).clamp(1, EMPHASIS_LIMIT) ** emphasis
+
+    def varied(self, appearance: torch.Tensor, seed: int) -> torch.Tensor:
+        """Appearances (float32 N x A) as they may be where a likely one is only a guess; the same for the same seed.
+
+        What sets a random sample apart from the appearance that its codes make likely is added: so drawings get the
+        variety of colours that people have, and still those that fit what was drawn.
+
+        Raises:
+            ValueError: the seed is no whole number from 0 to 2^63 - 1.
+        """
+        row = random_row(len(self.appearance), seed)
+        codes = {name: self.codes.get_buffer(name)[row][None].float().cpu() for name in COMPONENTS}
+        likely = predict_appearance(codes, self.appearance_slope, self.appearance_offset)
+        looks = self.appearance.float().cpu()
+        moved = appearance.float().cpu() + looks[row] - likely
+        return torch.stack([within(code, looks) for code in moved]).to(appearance.device)
+
     def project(
         self,
         latents: Mapping[str, torch.Tensor],
@@ -239,6 +285,7 @@ class ComponentManifold(Model):
         k: int = 10,
         givers: tuple[torch.Tensor, torch.Tensor] | None = None,
         find_neighbors: Callable[[str, torch.Tensor, str, int], Neighbors] | None = None,
+        emphasis: float = 0,
     ) -> Projection:
         """Projects the codes of N drawings, and finds codes for what they lack.
 
@@ -255,6 +302,7 @@ class ComponentManifold(Model):
             givers: the samples that give each drawing what it lacks, as int64 N x k rows of the bank and their
                 float32 N x k weights; None for the nearest ones.
             find_neighbors: stands in for `neighbors`, such as one that remembers what it found.
+            emphasis: see `emphasize`; 0 as in the paper.
 
         Raises:
             ValueError: an argument is out of range, or a drawing has no component at all.
@@ -286,7 +334,7 @@ class ComponentManifold(Model):
                 indices = torch.where(missing, rows, near.indices)
                 near = self._neighbors(name, found, indices, torch.where(missing, shares, near.weights))
             drawn_codes[name] = torch.where(missing, self._index(name, "all").centre, latents[name])
-            result[name] = code.to(device)
+            result[name] = self.emphasize(name, code, strength[name], emphasis).to(device)
             neighbors[name] = near.to(device)
         appearance = None
         if self.config.appearance_dim:

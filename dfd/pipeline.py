@@ -21,7 +21,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from PIL import Image
 
 from dfd.appearance import appearance_of, palette, random_appearance, read_photo
-from dfd.checks import check_whole
+from dfd.checks import check_emphasis, check_whole, is_whole
 from dfd.completion import alternatives, with_both_eyes
 from dfd.components import CANVAS, COMPONENTS, Layout
 from dfd.inspection import Inspection, inspect
@@ -52,6 +52,9 @@ COMPONENT_CLASSES = {
 
 #: What says where in the Hub a pipeline is, and how to get it.
 HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token")
+
+#: How distinct drawn parts are made, see `dfd.manifold.ComponentManifold.emphasize`; 0 as in the paper.
+DEFAULT_EMPHASIS = 1.0
 
 #: A component counts as drawn from this much ink on (in pixels, summed): a speck is no eye.
 MIN_INK = 8.0
@@ -313,12 +316,13 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         num_neighbors: int = 10,
         num_alternatives: int = 1,
         find_neighbors: Callable[[str, torch.Tensor, str, int], Neighbors] | None = None,
+        emphasis: float = DEFAULT_EMPHASIS,
     ) -> Projection:
         """Refines the codes of drawings on the manifold and completes what was not drawn.
 
         Args:
             encoding: from `encode`.
-            manifold, refinement, num_neighbors, num_alternatives: see `__call__`.
+            manifold, refinement, num_neighbors, num_alternatives, emphasis: see `__call__`.
             find_neighbors: see `dfd.manifold.ComponentManifold.project`.
 
         Returns:
@@ -329,11 +333,14 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             ValueError: an argument is out of range, or the pipeline has no manifold and needs one.
         """
         strengths = refinement_by_component(refinement)
+        check_emphasis(emphasis)
         if self.manifold is not None:
             latents, drawn, givers = alternatives(
                 self.manifold, encoding.latents, encoding.drawn, manifold, num_neighbors, num_alternatives
             )
-            return self.manifold.project(latents, drawn, manifold, strengths, num_neighbors, givers, find_neighbors)
+            return self.manifold.project(
+                latents, drawn, manifold, strengths, num_neighbors, givers, find_neighbors, emphasis
+            )
         if num_alternatives != 1:
             raise ValueError(f"this pipeline has no manifold: num_alternatives must be 1, got {num_alternatives!r}")
         if any(strengths.values()):
@@ -349,9 +356,10 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         manifold: str = "all",
         refinement: float | Mapping[str, float] = DEFAULT_REFINEMENT,
         num_neighbors: int = 10,
+        emphasis: float = DEFAULT_EMPHASIS,
     ) -> Projection:
         """Faces in code form, as `morph` and `mix` take them: `encode` and `project` in one. See `__call__`."""
-        return self.project(self.encode(sketch), manifold, refinement, num_neighbors)
+        return self.project(self.encode(sketch), manifold, refinement, num_neighbors, emphasis=emphasis)
 
     @torch.no_grad()
     def synthesize(
@@ -508,6 +516,15 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         """
         return random_appearance(self._appearances(), seed)
 
+    def recolor(self, appearance: torch.Tensor, seed: int) -> torch.Tensor:
+        """Likely appearances, float32 N x A, such as a projection's, varied as people vary; the same for the same seed.
+
+        Raises:
+            ValueError: the seed is no whole number from 0 to 2^63 - 1, or the pipeline has no appearances.
+        """
+        self._appearances()
+        return self.manifold.varied(appearance, seed)
+
     def _appearances(self) -> torch.Tensor:
         """float M x A: all that the manifold has."""
         if self.manifold is None or not self.manifold.config.appearance_dim:
@@ -538,9 +555,10 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         output_type: str = "pil",
         return_shadow: bool = False,
         return_neighbors: bool = False,
-        appearance: torch.Tensor | np.ndarray | Sequence | None = None,
+        appearance: torch.Tensor | np.ndarray | Sequence | int | None = None,
         return_dict: bool = True,
         num_alternatives: int = 1,
+        emphasis: float = DEFAULT_EMPHASIS,
     ) -> DeepFaceDrawingPipelineOutput | tuple:
         """Photos from drawings.
 
@@ -554,7 +572,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             output_type: "pil", "np" or "pt", see `DeepFaceDrawingPipelineOutput`.
             return_shadow, return_neighbors: also return these.
             appearance: code of colours and light, A or N x A numbers, from `palette`, `appearance_of` or
-                `random_appearance`; None takes the drawing's likely one.
+                `random_appearance`; None takes the drawing's likely one, and a seed, a whole number from 0, varies
+                that as people vary (`recolor`), the same for the same seed.
             return_dict: False returns the tuple (images, sketches, latents, shadow, neighbors).
             num_alternatives: how many different completions of each unfinished drawing, from 1 to 16. The first is
                 the one that a single completion gives. Everything returned but the sketches has N x num_alternatives
@@ -565,9 +584,14 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         """
         need_manifold = return_shadow or return_neighbors
         self.check_inputs(manifold, refinement, num_neighbors, output_type, appearance, need_manifold)
+        check_emphasis(emphasis)
+        if is_whole(appearance):
+            self._appearances()  # that there are some, before anything is computed
         encoding = self.encode(sketch)
-        projection = self.project(encoding, manifold, refinement, num_neighbors, num_alternatives)
-        if appearance is None and self.image_synthesis.config.appearance_dim:
+        projection = self.project(encoding, manifold, refinement, num_neighbors, num_alternatives, emphasis=emphasis)
+        if is_whole(appearance):
+            appearance = self.recolor(projection.appearance, appearance)
+        elif appearance is None and self.image_synthesis.config.appearance_dim:
             appearance = projection.appearance
         images = _output(self.synthesize(projection.latents, appearance), output_type)
         shadow = None

@@ -3,7 +3,7 @@ import torch
 
 from dfd.appearance import RIDGE
 from dfd.components import COMPONENTS
-from dfd.manifold import ComponentManifold, locally_linear_weights, refinement_by_component
+from dfd.manifold import EMPHASIS_LIMIT, FARTHEST_IN, ComponentManifold, locally_linear_weights, refinement_by_component
 
 DIM = 64
 MALE, FEMALE, UNSURE = 0, 1, 2
@@ -227,6 +227,39 @@ def test_refinement_blends_from_the_drawn_code_to_its_projection(bank):
     assert torch.equal(mixed["nose"], kept["nose"])
     assert torch.equal(mixed["mouth"], moved["mouth"])
     assert torch.equal(mixed["remainder"], half["remainder"])  # left out: the default
+
+
+@pytest.mark.parametrize("refinement, least", [(0, FARTHEST_IN[0]), (1, FARTHEST_IN[1])])
+def test_emphasis_moves_ordinary_codes_out_as_far_as_samples_lie_and_leaves_distinct_ones(bank, refinement, least):
+    index = bank._index("mouth", "all")
+    one = bank.codes.mouth[:1] - index.centre
+    for share in (0.01, 0.45, 0.9, 3):
+        code = index.centre + one * (share * index.spread / one.norm())
+        moved = bank.emphasize("mouth", code, refinement, 1)
+        reached = float((moved - index.centre).norm() / index.spread)
+        assert reached == pytest.approx(max(share, min(least, EMPHASIS_LIMIT * share)), rel=1e-4)
+        torch.testing.assert_close((moved - index.centre) / reached, (code - index.centre) / share)
+        assert torch.equal(bank.emphasize("mouth", code, refinement, 0), code)
+    assert torch.equal(bank.emphasize("remainder", bank.codes.remainder[:1], refinement, 1), bank.codes.remainder[:1])
+
+
+def test_a_varied_appearance_is_the_likely_one_and_what_sets_a_sample_apart(coloured):
+    bank, _ = coloured
+    likely = bank.project(codes_of(bank, [0, 1])).appearance
+    varied = torch.stack([bank.varied(likely, seed) for seed in range(300)])
+    assert torch.equal(varied[3], bank.varied(likely, 3)) and varied[0].shape == likely.shape
+    # What codes do not tell, and the little that the ridge draws them in.
+    told = bank.project(codes_of(bank, range(4000))).appearance
+    apart = (bank.appearance - told).std(0)
+    torch.testing.assert_close(varied.std(0), apart.expand(2, -1), atol=0, rtol=0.2)
+    torch.testing.assert_close(varied.mean(0), likely, atol=4 * float(apart.max()) / 300**0.5, rtol=0)
+
+
+def test_a_varied_appearance_is_one_that_faces_have(coloured):
+    bank, _ = coloured
+    centre, spread = bank.appearance.mean(0), bank.appearance.std(0)
+    away = ((bank.varied(centre[None] + 9 * spread, 1) - centre) / spread).norm()
+    assert away <= ((bank.appearance - centre) / spread).norm(dim=1).max()
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "half", None])

@@ -10,7 +10,7 @@ import torch
 from conftest import BANK_SIZE, LATENT_DIM, draw_face, make_pipeline
 from safetensors.torch import load_file, save_file
 
-from dfd.components import COMPONENTS, Layout
+from dfd.components import COMPONENTS, PARTS, Layout
 from dfd.manifold import ComponentManifold, Neighbors
 from dfd.models import ComponentAutoencoder
 from dfd.models.presets import build
@@ -156,13 +156,40 @@ def test_editing_does_not_encode_again(pipe, face, monkeypatch):
 
 
 def test_refinement_0_keeps_what_was_drawn(pipe, face):
-    output = pipe(face(30), refinement=0, num_neighbors=5)
+    output = pipe(face(30), refinement=0, num_neighbors=5, emphasis=0)
     encoding = pipe.encode(face(30))
     assert all(torch.equal(output.latents[name], encoding.latents[name]) for name in COMPONENTS)
 
 
+def test_emphasis_makes_parts_distinct_and_leaves_the_remainder(pipe, face):
+    average = {name: pipe.manifold.codes.get_buffer(name).mean(0) for name in COMPONENTS}
+    distances = []
+    for emphasis in (0, 0.5, 1):
+        latents = pipe(face(30), num_neighbors=5, emphasis=emphasis).latents
+        distances.append({name: float((latents[name] - average[name]).norm()) for name in COMPONENTS})
+    none, half, full = distances
+    assert any(none[name] < half[name] < full[name] for name in PARTS)
+    assert all(none[name] <= half[name] + 1e-4 and half[name] <= full[name] + 1e-4 for name in PARTS)
+    assert none["remainder"] == full["remainder"]
+
+
+@pytest.mark.parametrize("emphasis", [-0.1, 2.1, float("nan"), "much", None])
+def test_other_emphasis_is_refused(pipe, face, emphasis):
+    with pytest.raises(ValueError, match=r"emphasis must be a number in \[0, 2\]"):
+        pipe(face(30), num_neighbors=5, emphasis=emphasis)
+
+
+def test_a_seed_varies_the_likely_appearance_and_nothing_else(pipe, face):
+    likely, one, same, other = (pipe(face(30), num_neighbors=5, appearance=a) for a in (None, 1, 1, 2))
+    assert np.array_equal(one.images[0], same.images[0])
+    assert not np.array_equal(one.images[0], likely.images[0]) and not np.array_equal(one.images[0], other.images[0])
+    assert all(torch.equal(one.latents[name], likely.latents[name]) for name in COMPONENTS)
+    with pytest.raises(ValueError, match="seed"):
+        pipe(face(30), num_neighbors=5, appearance=-1)
+
+
 def test_refinement_1_of_a_training_drawing_gives_it_back(pipe, face):
-    output = pipe(face(7), refinement=1, num_neighbors=1, return_neighbors=True)
+    output = pipe(face(7), refinement=1, num_neighbors=1, return_neighbors=True, emphasis=0)
     for name in COMPONENTS:
         assert output.neighbors[name].ids.tolist() == [[107]]
         torch.testing.assert_close(output.latents[name], pipe.manifold.codes.get_buffer(name)[[7]])

@@ -2,7 +2,7 @@
 
 Columns used: `file_name` (photo); optional: `line_file_name` (line drawing; without it the binarised photocopy
 serves), `split` (`train` or `test`, default `train`), `size` (px), `gender` (`male` or `female`),
-`gender_source` (`unsure` excludes the sample from both subsets) and `age_estimate` (years: whom wrinkles are drawn for).
+`gender_source` (`unsure` excludes the sample from both subsets) and `age_estimate` (years: who has wrinkles).
 """
 
 from __future__ import annotations

@@ -67,9 +67,7 @@ def drawings_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.
 
 def random_sketch(faces: FaceFolder, index: int, layout: Layout, rng: np.random.Generator) -> torch.Tensor:
     """One face in a random style: float32 1 x 512 x 512."""
-    return draw(
-        faces.lines(index), faces.strokes(index), faces.photocopies[index], faces.person(index), layout, rng
-    )
+    return draw(faces.lines(index), faces.strokes(index), faces.photocopies[index], faces.person(index), layout, rng)
 
 
 def _choose(indices: np.ndarray, rng: np.random.Generator, count: int) -> tuple[np.ndarray, torch.Tensor]:

@@ -32,7 +32,6 @@ from dfd.training.run import (
     total_steps,
 )
 
-
 #: Faces that are seen so many times as often as others: those with beards, and those older than this (years). There are
 #: few of them (every twentieth each), and what is drawn of them alone would be learnt from a few drawings only.
 OFTENER, OLD = 4, 45

@@ -130,7 +130,7 @@ def blend_tab(engine: Engine, t: Translate) -> None:
         """A face in code form; raises ValueError for an empty place."""
         if session is None:
             raise ValueError("empty_place")
-        return engine.code(render(session), session.settings)
+        return engine.code(render(session), session.wishes)
 
     def ends(sessions: list[Session | None], start: str, end: str) -> tuple[Projection, Projection]:
         return code(sessions[LETTERS.index(start)]), code(sessions[LETTERS.index(end)])

@@ -59,7 +59,7 @@ EMPTY = "There is nothing on the paper yet. Draw something first."
 def draw_tab(engine: Engine, t: Translate) -> Pad:
     """Builds the tab where it is called; returns its pad."""
     first = example_session(FIRST)
-    face = engine.face(Image.open(FIRST), first.settings).face
+    face = engine.face(Image.open(FIRST), first.wishes).face
     with gr.Row(elem_classes="stage"):
         with gr.Column(min_width=320):
             pad = Pad(initial=first.strokes, texts=texts.section("pad"), elem_id="pad")
@@ -161,7 +161,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
             drawing = pad_image(value)
             if drawing is not None:
                 session = Session(value["strokes"], chosen)
-                result = engine.face(drawing, session.settings)
+                result = engine.face(drawing, session.wishes)
         except ValueError as error:  # what the visitor can mend
             yield Results.show(problem(str(error))), *[gr.skip()] * 5
             return
@@ -181,7 +181,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
             gr.skip(),
         )
         if suggesting:  # last, since these are several faces
-            others = [small(face) for face in engine.alternatives(drawing, session.settings)]
+            others = [small(face) for face in engine.alternatives(drawing, session.wishes)]
             chosen = session.settings["alternative"] if others else NOT_SELECTED
             yield *[gr.skip()] * 5, gr.update(value=others, selected_index=chosen)
 
@@ -284,7 +284,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
                     return Results.deliver("drawing.json", write_session(session), "application/json")
                 if kind == "save_sketch":
                     return Results.deliver("drawing.png", sketch_png(drawing, session), "image/png")
-                face = face_png(engine.face(drawing, session.settings).face, session)
+                face = face_png(engine.face(drawing, session.wishes).face, session)
                 return Results.deliver("face.png", face, "image/png", share=kind == "share")
             except ValueError as error:
                 raise gr.Error(str(error), print_exception=False) from error

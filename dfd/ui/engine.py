@@ -133,7 +133,8 @@ class Engine:
         Args:
             drawing: "L", 512 x 512, black on white.
             settings: `manifold`, `refinement` (number, or dict by component), `num_neighbors`, `appearance` (a code,
-                or None) and `alternative` (which completion, if the drawing is unfinished).
+                or None), `person` (a seed: without an appearance, the likely one is varied by it) and `alternative`
+                (which completion, if the drawing is unfinished).
 
         Raises:
             ValueError: an empty drawing, or a setting out of range.
@@ -208,6 +209,7 @@ class Engine:
         encoding = self._encode(drawing)
         settings = dict(settings)
         appearance, alternative = settings.pop("appearance", None), settings.pop("alternative", 0)
+        person = settings.pop("person", None)
         count = ALTERNATIVES if alternative and is_unfinished(encoding) else 1
         find_neighbors = self.neighbors.remembering(self.pipeline.manifold.neighbors)
         projection = self.pipeline.project(encoding, **settings, num_alternatives=count, find_neighbors=find_neighbors)
@@ -215,6 +217,8 @@ class Engine:
             projection = row_of(projection, alternative)
         if appearance is not None:
             projection = replace(projection, appearance=torch.as_tensor(appearance, dtype=torch.float32)[None])
+        elif person is not None and projection.appearance is not None:
+            projection = replace(projection, appearance=self.pipeline.recolor(projection.appearance, person))
         return encoding, projection
 
     def _encode(self, drawing: Image.Image) -> Encoding:

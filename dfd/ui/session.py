@@ -11,6 +11,7 @@ import base64
 import io
 import json
 import warnings
+import zlib
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -91,7 +92,7 @@ class Session:
               most 512 x 512 px.
 
         settings: `manifold` ("all", "female" or "male"), `refinement` (component -> number in [0, 1]),
-            `num_neighbors` (1 to 50), `appearance` (a code as a list of numbers, or None for the neighbours'),
+            `num_neighbors` (1 to 50), `appearance` (a code as a list of numbers, or None for the person's own),
             `alternative` (0 to 3, which completion of an unfinished drawing). What is left out takes its default.
 
     Raises:
@@ -107,6 +108,17 @@ class Session:
         object.__setattr__(self, "settings", _checked_settings(self.settings))
         if len(write_session(self)) > MAX_SESSION_BYTES:
             raise ValueError("This drawing is too large to be saved or opened: it has too many strokes.")
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """The settings as `Engine.face` takes them: with `person`, who has colours of its own.
+
+        Who that is hangs on where the first stroke begins, so that it stays the same person while a drawing grows, and
+        the next drawing is another one.
+        """
+        first = self.strokes[0] if self.strokes else {}
+        begin = first.get("points", [first.get("box", [])])[0]
+        return {**self.settings, "person": zlib.crc32(json.dumps(begin[:2]).encode())}
 
 
 def read_session(file: str | PathLike | bytes, tracer: Tracer = trace_photo) -> Session:

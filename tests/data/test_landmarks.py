@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from face_folder import drawn_landmarks, make_face_folder
 
 from dfd.data import landmarks
 from dfd.data.faces import FaceFolder
@@ -30,6 +31,29 @@ def test_a_folder_finds_them_once(face_data, tmp_path, monkeypatch):
     assert first.shape == (4, landmarks.COUNT, 2)
     monkeypatch.setattr(FaceFolder, "_mark", lambda self, folder: pytest.fail("sought again"))
     assert np.array_equal(FaceFolder(face_data[0], tmp_path).landmarks, first)
+
+
+def test_a_dark_chin_is_bearded():
+    photo, marks = np.full((512, 512, 3), 180, np.uint8), drawn_landmarks()
+    assert landmarks.chin_shade(photo, marks) == pytest.approx(1)
+    photo[round(marks[57, 1]) :] = 90
+    assert landmarks.chin_shade(photo, marks) < landmarks.BEARDED
+
+
+@needs_dlib
+def test_a_person_has_landmarks_a_beard_or_none_and_an_age(tmp_path):
+    ages, genders = ["61.5", "", "30", "30"], ["male", "male", "female", "female"]
+    folder = make_face_folder(tmp_path / "faces", age_estimate=ages, gender=genders)
+    faces = FaceFolder(folder, tmp_path / "cache")
+    assert [faces.person(i).age for i in range(4)] == [61.5, None, 30, 30]
+    assert np.array_equal(faces.person(1).landmarks, faces.landmarks[1])
+    faces._chin_shades = np.float16([0.7, 0.9, 0.7, 0.9])
+    assert [faces.person(i).bearded for i in range(4)] == [True, False, False, False]
+
+
+def test_without_landmarks_nobody_is_known(monkeypatch, face_data, tmp_path):
+    monkeypatch.setattr(landmarks, "available", lambda: False)
+    assert FaceFolder(face_data[0], tmp_path).person(0) is None
 
 
 def test_a_pupil_is_the_dark_in_the_opening():

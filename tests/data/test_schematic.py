@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from face_folder import drawn_landmarks
 
-from dfd.data.schematic import MOUTH, NOSE, REACH, curve, schematic
+from dfd.data.schematic import MOUTH, NOSE, REACH, Person, curve, schematic
 
 LANDMARKS = drawn_landmarks()
 
 
-def drawings(landmarks=LANDMARKS, strokes=(), count=40):
-    return [schematic(strokes, landmarks, np.random.default_rng(seed)) for seed in range(count)]
+def drawings(landmarks=LANDMARKS, strokes=(), count=40, **traits):
+    return [schematic(strokes, Person(landmarks, **traits), np.random.default_rng(seed)) for seed in range(count)]
 
 
 def test_strokes_are_fine_finite_and_within_the_face():
-    for strokes in drawings():
+    for strokes in drawings(bearded=True, age=60):
         for stroke in strokes:
             assert stroke.ndim == 2 and stroke.shape[1] == 2 and len(stroke) >= 2 and stroke.dtype == np.float32
             assert np.isfinite(stroke).all()
@@ -23,9 +23,34 @@ def test_strokes_are_fine_finite_and_within_the_face():
 
 
 def test_some_foreheads_have_lines_above_the_brows():
+    assert 0.05 < lined() < 0.5
+
+
+def lined(**traits):
+    """The share of the drawings that have lines on the forehead."""
     brows = LANDMARKS[17:27, 1].min()
-    lined = [any((s[:, 1] < brows - 20).all() and np.ptp(s[:, 0]) > 20 for s in strokes) for strokes in drawings()]
-    assert 0.05 < np.mean(lined) < 0.5
+    drawn = drawings(**traits)
+    return np.mean([any((s[:, 1] < brows - 20).all() and np.ptp(s[:, 0]) > 20 for s in strokes) for strokes in drawn])
+
+
+def test_wrinkles_are_drawn_for_the_old():
+    assert lined(age=25) < 0.2 < 0.4 < lined(age=60)
+    many = [np.mean([len(strokes) for strokes in drawings(age=age)]) for age in (25, 42, 60)]
+    assert many[0] + 1 < many[1] < many[2] - 1
+
+
+def test_beards_are_drawn_around_the_mouth_for_the_bearded():
+    left, right = LANDMARKS[48, 0], LANDMARKS[54, 0]
+    lips, chin = LANDMARKS[57, 1], LANDMARKS[8, 1]
+
+    def hairs(strokes):
+        places = np.reshape([s.mean(0) for s in strokes if np.ptp(s, axis=0).max() < 20], (-1, 2))
+        below = (places[:, 1] > lips + 8) & (places[:, 1] < chin + 10)
+        return (below & (places[:, 0] > left) & (places[:, 0] < right)).sum()
+
+    shaved, bearded = ([hairs(strokes) for strokes in drawings(bearded=b)] for b in (False, True))
+    assert max(shaved) <= 1
+    assert 0.5 < np.mean([count >= 3 for count in bearded]) < 0.9
 
 
 def test_every_feature_is_drawn_where_it_is():

@@ -9,15 +9,16 @@ from face_folder import drawn_landmarks
 
 from dfd.components import Layout
 from dfd.data import styles
+from dfd.data.schematic import Person
 from dfd.data.styles import STYLES, clean, displace, draw, draw_lines, erase_patches, freehand, thicken
 
 LAYOUT = Layout()
-LANDMARKS = drawn_landmarks()
+PERSON = Person(drawn_landmarks())
 
 
 @pytest.fixture(scope="module")
 def drawing(faces):
-    return faces.lines(0), faces.strokes(0), np.array(faces.photocopies[0]), LANDMARKS
+    return faces.lines(0), faces.strokes(0), np.array(faces.photocopies[0]), PERSON
 
 
 def test_ink_stays_in_range(drawing):
@@ -77,7 +78,7 @@ def test_schematic_drawings_are_drawn_from_landmarks(monkeypatch):
     """Nothing is in the drawing but what the landmarks put there; and without landmarks, nothing is."""
     monkeypatch.setattr(styles, "STYLES", {"schematic": 1})
     paper, copy = np.zeros((512, 512), bool), np.zeros((512, 512), np.uint8)
-    assert draw(paper, [], copy, LANDMARKS, LAYOUT, np.random.default_rng(0)).any()
+    assert draw(paper, [], copy, PERSON, LAYOUT, np.random.default_rng(0)).any()
     assert not draw(paper, [], copy, None, LAYOUT, np.random.default_rng(0)).any()
 
 

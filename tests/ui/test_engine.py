@@ -55,6 +55,15 @@ def test_a_chosen_appearance_is_the_faces(engine, pipe, face):
         engine.face(face(30), {**SETTINGS, "appearance": [1.0, 2.0]})
 
 
+def test_a_person_has_colours_of_its_own_unless_some_are_chosen(engine, pipe, face):
+    drawing, settings = face(30), {"manifold": "all", "refinement": 0.5, "num_neighbors": 5}
+    likely = engine.code(drawing, settings).appearance
+    one = engine.code(drawing, {**settings, "person": 4}).appearance
+    assert torch.equal(one, pipe.recolor(likely, 4)) and not torch.equal(one, likely)
+    chosen = pipe.random_appearance(1)
+    assert torch.equal(engine.code(drawing, {**settings, "person": 4, "appearance": chosen}).appearance[0], chosen)
+
+
 def test_alternatives_are_those_of_an_unfinished_drawing(engine, pipe, face):
     unfinished = face(30, without=("nose", "mouth"))
     expected = pipe.project(pipe.encode(unfinished), **SETTINGS, num_alternatives=4)

@@ -86,6 +86,21 @@ def test_colours_and_suggestion_are_saved_and_may_be_lacking():
     assert old.settings["appearance"] is None and old.settings["alternative"] == 0
 
 
+def test_who_is_drawn_hangs_on_where_the_first_stroke_begins():
+    def stroke(x, y):
+        return {"tool": "pen", "radius": 2, "points": [[x, y, 0.3], [x + 9, y]]}
+
+    def person(*strokes):
+        return Session(list(strokes)).wishes["person"]
+
+    one = person(stroke(10, 20))
+    assert one == person(stroke(10, 20), stroke(70, 80)), "the drawing grows, the person stays"
+    assert one != person(stroke(11, 20))
+    wishes = Session([stroke(10, 20)], {"num_neighbors": 3}).wishes
+    assert {**wishes, "person": None} == {**Session([], {"num_neighbors": 3}).settings, "person": None}
+    assert person(image()) != person(image(box=[2, 2, 20, 30.5]))
+
+
 def test_a_session_keeps_copies():
     strokes = json.loads(json.dumps([PEN]))
     session = Session(strokes)
