@@ -46,7 +46,7 @@ class Drawings:
         for n, i in enumerate(self.chosen(count)):
             strokes, person = self.faces.strokes(i), self.faces.person(i)
             if n % 2 and person is not None:
-                strokes = schematic(strokes, person, rng)
+                strokes, _ = schematic(strokes, person, rng)
             made.append(sketch_to_pil(freehand(strokes, self.layout, rng)))
         return made
 

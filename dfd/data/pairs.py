@@ -48,11 +48,11 @@ def random_with_lines(faces: FaceFolder, indices: np.ndarray, layout: Layout, rn
     """`count` random faces, half of them mirrored: drawings in random styles, and the plain line drawings.
 
     Returns:
-        two float32 count x 1 x 512 x 512.
+        two float32 count x 1 x 512 x 512; and of each drawing which of `dfd.data.schematic.MARKS` are in it.
     """
     chosen, mirrored = _choose(indices, rng, count)
-    sketches = drawings_of(faces, chosen, layout, rng)
-    return _mirror(sketches, mirrored), _mirror(plain_sketches(faces, chosen), mirrored)
+    sketches, marks = marked_drawings(faces, chosen, layout, rng)
+    return _mirror(sketches, mirrored), _mirror(plain_sketches(faces, chosen), mirrored), marks
 
 
 def sketches_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator):
@@ -62,12 +62,17 @@ def sketches_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.
 
 def drawings_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator) -> torch.Tensor:
     """Faces in random styles: float32 N x 1 x 512 x 512."""
-    return torch.stack([random_sketch(faces, i, layout, rng) for i in indices])
+    return marked_drawings(faces, indices, layout, rng)[0]
 
 
-def random_sketch(faces: FaceFolder, index: int, layout: Layout, rng: np.random.Generator) -> torch.Tensor:
-    """One face in a random style: float32 1 x 512 x 512."""
-    return draw(faces.lines(index), faces.strokes(index), faces.photocopies[index], faces.person(index), layout, rng)
+def marked_drawings(
+    faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator
+) -> tuple[torch.Tensor, list[frozenset[str]]]:
+    """Faces in random styles, float32 N x 1 x 512 x 512, and which of `dfd.data.schematic.MARKS` are drawn in each."""
+    drawn = [
+        draw(faces.lines(i), faces.strokes(i), faces.photocopies[i], faces.person(i), layout, rng) for i in indices
+    ]
+    return torch.stack([sketch for sketch, _ in drawn]), [marks for _, marks in drawn]
 
 
 def _choose(indices: np.ndarray, rng: np.random.Generator, count: int) -> tuple[np.ndarray, torch.Tensor]:

@@ -26,7 +26,7 @@ CLOSED = 2
 #: Ages between which wrinkles begin to be drawn, and shares of the drawings that have each kind of them before and
 #: after. Drawn at any age, they made nobody older; at some ages only, they were taken for hair when drawn (seen).
 AGES = (35, 50)
-FOREHEAD, FOLDS, CROWS_FEET, BAGS = (0.08, 0.6), (0.08, 0.5), (0, 0.4), (0.08, 0.4)
+WRINKLES = {"forehead": (0.08, 0.6), "folds": (0.08, 0.5), "crows_feet": (0, 0.4), "bags": (0.08, 0.4)}
 
 #: Share of the drawings of bearded faces in which the beard is drawn.
 BEARD = 0.7
@@ -52,7 +52,9 @@ class Person:
     age: float | None = None
 
 
-def schematic(strokes: Sequence[np.ndarray], person: Person, rng: np.random.Generator) -> Strokes:
+def schematic(
+    strokes: Sequence[np.ndarray], person: Person, rng: np.random.Generator
+) -> tuple[Strokes, frozenset[str]]:
     """The strokes of a drawing with eyes, brows, nose and mouth drawn anew from landmarks, in a random manner.
 
     Args:
@@ -60,7 +62,8 @@ def schematic(strokes: Sequence[np.ndarray], person: Person, rng: np.random.Gene
         person: whose drawing it is.
 
     Returns:
-        strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones.
+        strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones; and which of `MARKS` are
+        among them.
     """
     landmarks = person.landmarks
     tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
@@ -78,10 +81,9 @@ def schematic(strokes: Sequence[np.ndarray], person: Person, rng: np.random.Gene
         features.append((landmarks[brows], brow(landmarks[brows], rng)))
     features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
     features.append((landmarks[MOUTH], _mouth(landmarks[MOUTH], rng)))
-    on_skin: Strokes = []
-    for draw, shares in ((_forehead, FOREHEAD), (_folds, FOLDS), (_crows_feet, CROWS_FEET), (_bags, BAGS)):
-        on_skin += draw(landmarks, rng) if rng.random() < _by_age(shares, person.age) else []
-    on_skin += _beard(landmarks, rng) if person.bearded and rng.random() < BEARD else []
+    marks = [name for name, shares in WRINKLES.items() if rng.random() < _by_age(shares, person.age)]
+    marks += ["beard"] if person.bearded and rng.random() < BEARD else []
+    on_skin = [stroke for name in marks for stroke in MARKS[name](landmarks, rng)]
     boxes = np.stack([np.concatenate([p.min(0) - REACH, p.max(0) + REACH]) for p, _ in features])
     middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
     inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
@@ -89,7 +91,7 @@ def schematic(strokes: Sequence[np.ndarray], person: Person, rng: np.random.Gene
     for points, drawn in features:
         move = _hand(points.mean(0), rng)
         result += [move(stroke) for stroke in drawn]
-    return result + on_skin
+    return result + on_skin, frozenset(marks)
 
 
 def _by_age(shares: tuple[float, float], age: float | None) -> float:
@@ -327,3 +329,7 @@ def _beard(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
             tip = root + _by((side - 2) * rng.uniform(1, 4), rng.uniform(5, 9))
             drawn.append(curve(np.stack([root, tip]), SHORT_STEP))
     return drawn
+
+
+#: What may be drawn on the skin: name -> what draws it from landmarks.
+MARKS = {"forehead": _forehead, "folds": _folds, "crows_feet": _crows_feet, "bags": _bags, "beard": _beard}

@@ -109,7 +109,7 @@ def draw(
     person: Person | None,
     layout: Layout,
     rng: np.random.Generator,
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, frozenset[str]]:
     """One random drawing of a face.
 
     Args:
@@ -119,12 +119,13 @@ def draw(
         person: whom a schematic drawing shows; None if landmarks are not known: then no drawing is schematic.
 
     Returns:
-        float32 1 x 512 x 512, ink in [0, 1].
+        float32 1 x 512 x 512, ink in [0, 1]; and which of `dfd.data.schematic.MARKS` were drawn.
     """
+    marks: frozenset[str] = frozenset()
     style = rng.choice(list(STYLES), p=list(STYLES.values()))
     by_hand = style in ("schematic", "freehand")
     if style == "schematic" and person is not None:
-        strokes = schematic(strokes, person, rng)
+        strokes, marks = schematic(strokes, person, rng)
     sketch = freehand(strokes, layout, rng) if by_hand else torch.from_numpy(lines).float()[None]
     if rng.random() < 0.15 and (by_hand or style in ("lines", "overlay")):
         sketch = erase_patches(sketch, rng, rng.uniform(0.1, 0.4))
@@ -142,7 +143,7 @@ def draw(
             sketch = torch.maximum(sketch, copy)
     if rng.random() < 0.35:
         sketch = displace(sketch, rng, wobble=rng.uniform(0.5, 4), shift=3, scale=0.015)
-    return sketch
+    return sketch, marks
 
 
 def draw_lines(lines: np.ndarray, width: int = 3) -> torch.Tensor:

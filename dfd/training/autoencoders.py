@@ -6,7 +6,7 @@ one of the same face get codes close to each other: the paper reconstructs the o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,11 +134,11 @@ def train(options: Options) -> Path:
 def training_step(
     losses: nn.Module,
     sketches: torch.Tensor,
-    targets: torch.Tensor,
+    targets: torch.Tensor | Mapping[str, torch.Tensor],
     optimizer: torch.optim.Optimizer,
     accelerator: Accelerator,
 ) -> dict[str, torch.Tensor]:
-    """One step on sketches and what they stand for, N x 1 x 512 x 512 each; returns each component's loss.
+    """One step on sketches, N x 1 x 512 x 512, and what they stand for; returns each component's loss.
 
     Serves any module that gives losses by component and has `networks`.
     """

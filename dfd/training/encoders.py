@@ -4,11 +4,15 @@ Auto-encoders alone give an almond with a circle in it a code of its own, far fr
 learns to give any drawing of a face the code that it used to give to the line drawing of that face (the goal, by a
 frozen copy), so that codes, decoders, bank and stage II all stay what they were. Mean squared error makes what a rough
 drawing leaves open the mean of what it may be.
+
+Beards and wrinkles that are drawn on purpose are to be seen. A photo's line drawing hardly tells of them, and neither
+does its code: a face made of it has a shadow on the chin where the photo has a beard. So the goal of a drawing with
+such marks is moved on, the way that leads from faces without to faces with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +24,7 @@ from torch import nn
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import drawings_of, plain_sketches, random_with_lines
+from dfd.data.pairs import marked_drawings, plain_sketches, random_with_lines
 from dfd.models import ComponentAutoencoder
 from dfd.training.autoencoders import training_step
 from dfd.training.run import (
@@ -34,7 +38,26 @@ from dfd.training.run import (
 
 #: Faces that are seen so many times as often as others: those with beards, and those older than this (years). There are
 #: few of them (every twentieth each), and what is drawn of them alone would be learnt from a few drawings only.
-OFTENER, OLD = 4, 45
+OFTENER, OLD = 6, 45
+
+#: Faces younger than this are those from which the way to the old ones leads.
+YOUNG = 35
+
+#: Mark on the skin (`dfd.data.schematic.MARKS`) -> the trait that it shows, and the components in which it is seen.
+MEANINGS = {
+    "beard": ("bearded", ("nose", "mouth")),
+    "forehead": ("old", ("left_eye", "right_eye", "remainder")),
+    "crows_feet": ("old", ("left_eye", "right_eye")),
+    "bags": ("old", ("left_eye", "right_eye")),
+    "folds": ("old", ("nose", "mouth")),
+}
+
+#: How far goals are moved, in ways from the mean of the faces without a trait to the mean of those with it: at twice
+#: the way a beard or an age is hinted at, at three times it is seen, and faces are still whole at four times (seen).
+FARTHER = {"bearded": 3.0, "old": 3.0}
+
+#: A way is measured from so many faces at least, of one source and gender on both sides.
+ENOUGH = 8
 
 
 @dataclass(kw_only=True)
@@ -48,7 +71,7 @@ class Options(AveragedOptions):
 
 
 class EncoderLosses(nn.Module):
-    """Drawings and plain line drawings of the same faces, N x 1 x 512 x 512 each -> loss of each component.
+    """Drawings, N x 1 x 512 x 512, and the codes that they are to get (`goals`) -> loss of each component.
 
     One module, so that it can be distributed as one.
 
@@ -71,12 +94,72 @@ class EncoderLosses(nn.Module):
         """What is trained, by component; they share no parameter."""
         return self.encoders
 
-    def forward(self, sketches: torch.Tensor, lines: torch.Tensor) -> dict[str, torch.Tensor]:
-        crops, plain = self.layout.crop(sketches), self.layout.crop(lines)
+    def forward(self, sketches: torch.Tensor, goals: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        crops = self.layout.crop(sketches)
         return {
-            name: code_distance(encoder(teacher.reduce(crops[name])).float(), teacher.encode(plain[name]).float())
-            for (name, teacher), encoder in zip(self.teachers.items(), self.encoders.values(), strict=True)
+            name: code_distance(encoder(self.teachers[name].reduce(crops[name])).float(), goals[name])
+            for name, encoder in self.encoders.items()
         }
+
+    @torch.no_grad()
+    def goals(
+        self, lines: torch.Tensor, marks: Sequence[Set[str]] = (), ways: Mapping[str, Mapping[str, torch.Tensor]] = {}
+    ) -> dict[str, torch.Tensor]:
+        """The codes that drawings are to get, component -> float32 N x D.
+
+        Args:
+            lines: N x 1 x 512 x 512, the plain line drawings of the same faces.
+            marks: of each drawing, what is drawn on the skin (`MEANINGS`); none without.
+            ways: trait -> component -> D, see `measured_ways`.
+        """
+        crops = self.layout.crop(lines)
+        codes = {name: teacher.encode(crops[name]).float() for name, teacher in self.teachers.items()}
+        for row, drawn in enumerate(marks):
+            # A set, since several wrinkles together make nobody older than one does.
+            shown = {(trait, name) for mark in drawn for trait, names in [MEANINGS[mark]] for name in names}
+            for trait, name in shown:
+                if name in codes and trait in ways:
+                    codes[name][row] += FARTHER[trait] * ways[trait][name].to(codes[name])
+        return codes
+
+
+@torch.no_grad()
+def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray) -> dict[str, dict[str, torch.Tensor]]:
+    """Trait -> component -> D: the way from the mean code of faces without a trait to that of faces with it.
+
+    Measured within each source and gender of the data, so that it leads to no other background or gender, and averaged
+    by the number of faces with the trait. A trait of too few faces is left out.
+    """
+    groups: dict[tuple, dict[str, tuple[list[int], list[int]]]] = {}
+    for i in np.unique(indices):
+        person = faces.person(i)
+        if person is None:
+            continue
+        group = groups.setdefault((faces.rows[i].get("source"), int(faces.genders[i])), {})
+        group.setdefault("bearded", ([], []))[not person.bearded].append(i)
+        if person.age is not None and not YOUNG < person.age <= OLD:
+            group.setdefault("old", ([], []))[person.age <= YOUNG].append(i)
+    device = next(losses.parameters()).device
+    sums, counts = {}, {}
+    for group in groups.values():
+        for trait, (having, lacking) in group.items():
+            if min(len(having), len(lacking)) < ENOUGH:
+                continue
+            # As many without as with it are enough, and spread over all of them.
+            lacking = lacking[:: max(len(lacking) // (2 * len(having)), 1)]
+            means = [_mean_codes(losses, faces, np.array(part), device) for part in (having, lacking)]
+            for name in means[0]:
+                way = len(having) * (means[0][name] - means[1][name])
+                sums.setdefault(trait, {})[name] = sums.get(trait, {}).get(name, 0) + way
+            counts[trait] = counts.get(trait, 0) + len(having)
+    return {trait: {name: way / counts[trait] for name, way in ways.items()} for trait, ways in sums.items()}
+
+
+def _mean_codes(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray, device: torch.device):
+    """The mean code of each component of the plain line drawings of some faces."""
+    parts = np.split(indices, range(32, len(indices), 32))
+    codes = [losses.goals(plain_sketches(faces, part).to(device)) for part in parts]
+    return {name: torch.cat([c[name] for c in codes]).mean(0) for name in codes[0]}
 
 
 def code_distance(codes: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
@@ -122,15 +205,21 @@ def train(options: Options) -> Path:
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
     total = total_steps(options, accelerator)
+    ways = measured_ways(losses, faces, train_faces)
     held_out = faces.held_out()[:64]
     rng = np.random.default_rng(0)  # the same faces in the same styles at every look
-    drawings = drawings_of(faces, held_out, layout, rng)
-    held_out = [x.to(accelerator.device) for x in (drawings, plain_sketches(faces, held_out))]
+
+    def with_goals(drawings: torch.Tensor, lines: torch.Tensor, marks: list[frozenset[str]]):
+        lines = lines.to(accelerator.device)
+        return drawings.to(accelerator.device), losses.goals(lines, marks, ways)
+
+    drawings, marks = marked_drawings(faces, held_out, layout, rng)
+    held_out = with_goals(drawings, plain_sketches(faces, held_out), marks)
 
     def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         set_learning_rate(optimizer, options.learning_rate * learning_rate_factor(number, total))
         batch = random_with_lines(faces, train_faces, layout, rng, options.batch_size)
-        values = training_step(distributed, *(x.to(accelerator.device) for x in batch), optimizer, accelerator)
+        values = training_step(distributed, *with_goals(*batch), optimizer, accelerator)
         average.update_parameters(losses)
         return values
 
@@ -150,7 +239,7 @@ def train(options: Options) -> Path:
 
 
 @torch.no_grad()
-def evaluate(losses: EncoderLosses, sketches: torch.Tensor, lines: torch.Tensor) -> dict[str, float]:
+def evaluate(losses: EncoderLosses, sketches: torch.Tensor, goals: Mapping[str, torch.Tensor]) -> dict[str, float]:
     """`code_distance` of each component on faces not trained on."""
     losses.eval()
-    return {f"val_{name}": float(value) for name, value in losses(sketches, lines).items()}
+    return {f"val_{name}": float(value) for name, value in losses(sketches, goals).items()}

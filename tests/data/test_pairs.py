@@ -15,7 +15,7 @@ LAYOUT = Layout()
 @pytest.fixture
 def plain(monkeypatch):
     """All drawings in one plain style, so that they can be recognised."""
-    monkeypatch.setattr(pairs, "draw", lambda lines, *_: draw_lines(lines))
+    monkeypatch.setattr(pairs, "draw", lambda lines, *_: (draw_lines(lines), frozenset({str(lines.sum())})))
 
 
 def test_photos(faces):
@@ -76,5 +76,7 @@ def test_batches_depend_on_the_random_numbers_alone(faces):
 
 
 def test_a_random_drawing_comes_with_the_plain_lines_of_the_same_face(faces, plain):
-    sketches, lines = random_with_lines(faces, np.arange(4), LAYOUT, np.random.default_rng(0), 12)
+    sketches, lines, marks = random_with_lines(faces, np.arange(4), LAYOUT, np.random.default_rng(0), 12)
     assert torch.equal(sketches, lines) and len({float(x.sum()) for x in lines}) > 2
+    known = plain_sketches(faces, np.arange(4))
+    assert marks == [{str(faces.lines(recognise(line, known)[0]).sum())} for line in lines]

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from face_folder import drawn_landmarks
 
-from dfd.data.schematic import MOUTH, NOSE, REACH, Person, curve, schematic
+from dfd.data.schematic import MARKS, MOUTH, NOSE, REACH, Person, curve, schematic
 
 LANDMARKS = drawn_landmarks()
 
 
 def drawings(landmarks=LANDMARKS, strokes=(), count=40, **traits):
-    return [schematic(strokes, Person(landmarks, **traits), np.random.default_rng(seed)) for seed in range(count)]
+    return [schematic(strokes, Person(landmarks, **traits), np.random.default_rng(seed))[0] for seed in range(count)]
 
 
 def test_strokes_are_fine_finite_and_within_the_face():
@@ -51,6 +51,14 @@ def test_beards_are_drawn_around_the_mouth_for_the_bearded():
     shaved, bearded = ([hairs(strokes) for strokes in drawings(bearded=b)] for b in (False, True))
     assert max(shaved) <= 1
     assert 0.5 < np.mean([count >= 3 for count in bearded]) < 0.9
+
+
+def test_what_is_drawn_on_the_skin_is_told():
+    for seed in range(30):
+        found = [schematic([], Person(LANDMARKS, True, age), np.random.default_rng(seed)) for age in (20, 60)]
+        (young, few), (old, many) = found
+        assert few <= many <= set(MARKS)
+        assert few < many or len(old) == len(young)
 
 
 def test_every_feature_is_drawn_where_it_is():

@@ -26,7 +26,7 @@ def test_ink_stays_in_range(drawing):
     before = [array.copy() for array in (lines, *strokes, copy)]
     rng = np.random.default_rng(0)
     for _ in range(24):
-        sketch = draw(*drawing, LAYOUT, rng)
+        sketch, _ = draw(*drawing, LAYOUT, rng)
         assert sketch.shape == (1, 512, 512) and sketch.dtype == torch.float32
         assert sketch.min() >= 0 and sketch.max() <= 1
         assert 0.001 < sketch.mean() < 0.5, "neither blank nor black"
@@ -37,9 +37,9 @@ def test_ink_stays_in_range(drawing):
 
 def test_the_same_seed_gives_the_same_drawing(drawing):
     for seed in range(8):
-        one, two = (draw(*drawing, LAYOUT, np.random.default_rng(seed)) for _ in range(2))
+        one, two = (draw(*drawing, LAYOUT, np.random.default_rng(seed))[0] for _ in range(2))
         assert torch.equal(one, two)
-    assert len({draw(*drawing, LAYOUT, np.random.default_rng(seed)).sum().item() for seed in range(8)}) > 5
+    assert len({draw(*drawing, LAYOUT, np.random.default_rng(seed))[0].sum().item() for seed in range(8)}) > 5
 
 
 def test_every_style_occurs_in_its_share(monkeypatch):
@@ -55,7 +55,7 @@ def test_every_style_occurs_in_its_share(monkeypatch):
     rng = np.random.default_rng(0)
     found, count = Counter(), 400
     for _ in range(count):
-        sketch = draw(lines, [], copy, None, LAYOUT, rng)[0]
+        sketch = draw(lines, [], copy, None, LAYOUT, rng)[0][0]
         seen = tuple(round(sketch[y + 4, x + 4 + dx].item(), 1) for y, x in probes.values() for dx in (0, 40))
         found[seen] += 1
     names = {  # lines and copy outside the windows, lines and copy inside
@@ -78,8 +78,8 @@ def test_schematic_drawings_are_drawn_from_landmarks(monkeypatch):
     """Nothing is in the drawing but what the landmarks put there; and without landmarks, nothing is."""
     monkeypatch.setattr(styles, "STYLES", {"schematic": 1})
     paper, copy = np.zeros((512, 512), bool), np.zeros((512, 512), np.uint8)
-    assert draw(paper, [], copy, PERSON, LAYOUT, np.random.default_rng(0)).any()
-    assert not draw(paper, [], copy, None, LAYOUT, np.random.default_rng(0)).any()
+    assert draw(paper, [], copy, PERSON, LAYOUT, np.random.default_rng(0))[0].any()
+    assert not draw(paper, [], copy, None, LAYOUT, np.random.default_rng(0))[0].any()
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 7])

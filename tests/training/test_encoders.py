@@ -11,15 +11,18 @@ from safetensors.torch import load_file
 
 from dfd.components import Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import plain_sketches, random_sketch
+from dfd.data.pairs import drawings_of, plain_sketches
 from dfd.data.schematic import Person
 from dfd.models import presets
+from dfd.training import encoders
 from dfd.training.encoders import (
+    FARTHER,
     OFTENER,
     EncoderLosses,
     Options,
     code_distance,
     evaluate,
+    measured_ways,
     train,
     training_step,
     with_seldom_ones,
@@ -33,7 +36,7 @@ def drawings(four_faces, tmp_path_factory):
     """Drawings in random styles, and the plain line drawings of the same faces."""
     faces = FaceFolder(four_faces, tmp_path_factory.mktemp("cache"))
     rng, indices = np.random.default_rng(0), faces.select("train")
-    return torch.stack([random_sketch(faces, i, Layout(), rng) for i in indices]), plain_sketches(faces, indices)
+    return drawings_of(faces, indices, Layout(), rng), plain_sketches(faces, indices)
 
 
 def tiny(*components):
@@ -65,14 +68,53 @@ def test_rough_drawings_get_the_line_drawings_codes(drawings):
     losses = EncoderLosses(models, Layout())
     optimizer = torch.optim.AdamW(losses.parameters(), 3e-3)
     accelerator = Accelerator(cpu=True)
-    found = [training_step(losses, *drawings, optimizer, accelerator)["mouth"] for _ in range(40)]
+    sketches, goals = drawings[0], losses.goals(drawings[1])
+    found = [training_step(losses, sketches, goals, optimizer, accelerator)["mouth"] for _ in range(40)]
     assert found[-1] < 0.3 * found[0]
-    assert evaluate(losses, *drawings).keys() == {"val_nose", "val_mouth"}
+    assert evaluate(losses, sketches, goals).keys() == {"val_nose", "val_mouth"}
     for name, model in models.items():
         for part in ("encoder", "decoder"):
             pairs = zip(getattr(model, part).parameters(), getattr(before[name], part).parameters(), strict=True)
             same = all(torch.equal(a, b) for a, b in pairs)
             assert same == (part == "decoder")
+
+
+def test_marks_move_the_goals_where_they_are_seen(drawings):
+    losses, lines = EncoderLosses(tiny("nose", "mouth", "left_eye"), Layout()), drawings[1]
+    ways = {"bearded": {name: torch.full((64,), 1.0) for name in losses.teachers}}
+    ways["old"] = {name: torch.full((64,), 10.0) for name in losses.teachers}
+    plain = losses.goals(lines)
+    marked = losses.goals(lines, [{"beard"}, {"crows_feet", "bags"}, {"beard", "folds"}, set()], ways)
+    bearded, old = FARTHER["bearded"], 10 * FARTHER["old"]
+    wanted = {"nose": (bearded, 0, bearded + old, 0), "left_eye": (0, old, 0, 0)}
+    wanted["mouth"] = wanted["nose"]
+    for name, by_row in wanted.items():
+        torch.testing.assert_close(marked[name] - plain[name], torch.tensor(by_row)[:, None].expand(-1, 64))
+
+
+def test_ways_lead_from_faces_without_to_faces_with_a_trait(monkeypatch):
+    """Half of the men have beards; half of each gender are old. Codes say so, beside gender, source and age."""
+    losses = EncoderLosses(tiny("nose"), Layout())
+    many = np.arange(96)
+    male, old = many % 2 == 0, many // 2 % 2 == 0
+    bearded = male & (many // 4 % 2 == 0)
+
+    class Faces:
+        genders = np.where(male, 0, 1)
+        rows = [{"source": "a" if i < 48 else "b"} for i in many]  # noqa: RUF012
+
+        def person(self, i):
+            return Person(None, bool(bearded[i]), 60 if old[i] else 20)
+
+    def codes(faces, indices):
+        return torch.tensor(np.stack([bearded, old, male, many < 48], 1)[indices], dtype=torch.float32)
+
+    monkeypatch.setattr(encoders, "plain_sketches", codes)
+    monkeypatch.setattr(losses, "goals", lambda lines: {"nose": lines})
+    ways = measured_ways(losses, Faces(), many)
+    assert ways["bearded"]["nose"].tolist() == [1, 0, 0, 0]
+    assert ways["old"]["nose"].tolist() == pytest.approx([0, 1, 0, 0], abs=0.1)
+    assert measured_ways(losses, Faces(), many[:16]).keys() == set(), "too few"
 
 
 def test_a_run_needs_trained_encoders_and_keeps_decoders(quick, tmp_path):
