@@ -9,6 +9,16 @@ from dfd.components import Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.styles import clean, draw, draw_lines
 
+#: Faces older than this (years) are old.
+OLD = 45
+
+
+def with_seldom_ones(faces: FaceFolder, indices: np.ndarray, times: int) -> np.ndarray:
+    """Indices of faces to choose from, those of bearded and of old people so many times: every twentieth is either."""
+    people = [faces.person(i) for i in indices]
+    seldom = np.array([p is not None and (p.bearded or (p.age or 0) > OLD) for p in people], bool)
+    return np.repeat(indices, np.where(seldom, times, 1))
+
 
 def plain_sketches(faces: FaceFolder, indices: np.ndarray) -> torch.Tensor:
     """The undamaged line drawings of some faces: float32 N x 1 x 512 x 512."""

@@ -24,7 +24,7 @@ from torch import nn
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import marked_drawings, plain_sketches, random_with_lines
+from dfd.data.pairs import OLD, marked_drawings, plain_sketches, random_with_lines, with_seldom_ones
 from dfd.models import ComponentAutoencoder
 from dfd.training.autoencoders import training_step
 from dfd.training.run import (
@@ -36,11 +36,11 @@ from dfd.training.run import (
     total_steps,
 )
 
-#: Faces that are seen so many times as often as others: those with beards, and those older than this (years). There are
-#: few of them (every twentieth each), and what is drawn of them alone would be learnt from a few drawings only.
-OFTENER, OLD = 6, 45
+#: How often faces with beards and old ones are seen, in times of the others: what is drawn of them alone would be
+#: learnt from a few drawings only.
+OFTENER = 6
 
-#: Faces younger than this are those from which the way to the old ones leads.
+#: Faces not older than this (years) are those from which the way to the old ones leads.
 YOUNG = 35
 
 #: Mark on the skin (`dfd.data.schematic.MARKS`) -> the trait that it shows, and the components in which it is seen.
@@ -171,13 +171,6 @@ def code_distance(codes: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
     return (codes - goals).square().mean() / goals.var(0, correction=0).mean().clamp(min=1e-6)
 
 
-def with_seldom_ones(faces: FaceFolder, indices: np.ndarray) -> np.ndarray:
-    """Indices of faces to choose from, those of bearded and of old people `OFTENER` times."""
-    people = [faces.person(i) for i in indices]
-    seldom = np.array([p is not None and (p.bearded or (p.age or 0) > OLD) for p in people], bool)
-    return np.repeat(indices, np.where(seldom, OFTENER, 1))
-
-
 def train(options: Options) -> Path:
     """Trains the encoders of `start_from` further and writes `output/<component>_autoencoder`; resumes if it can.
 
@@ -190,7 +183,7 @@ def train(options: Options) -> Path:
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
     layout = options.layout or Layout()
     faces = FaceFolder(options.data, options.cache)
-    train_faces = with_seldom_ones(faces, faces.select("train"))
+    train_faces = with_seldom_ones(faces, faces.select("train"), OFTENER)
     torch.manual_seed(options.seed)
     autoencoders = {
         name: ComponentAutoencoder.from_pretrained(options.start_from / f"{name}_autoencoder")

@@ -6,7 +6,15 @@ import torch
 
 from dfd.components import Layout
 from dfd.data import pairs
-from dfd.data.pairs import load_photos, plain_sketches, random_pairs, random_sketches, random_with_lines
+from dfd.data.pairs import (
+    load_photos,
+    plain_sketches,
+    random_pairs,
+    random_sketches,
+    random_with_lines,
+    with_seldom_ones,
+)
+from dfd.data.schematic import Person
 from dfd.data.styles import clean, draw_lines
 
 LAYOUT = Layout()
@@ -80,3 +88,14 @@ def test_a_random_drawing_comes_with_the_plain_lines_of_the_same_face(faces, pla
     assert torch.equal(sketches, lines) and len({float(x.sum()) for x in lines}) > 2
     known = plain_sketches(faces, np.arange(4))
     assert marks == [{str(faces.lines(recognise(line, known)[0]).sum())} for line in lines]
+
+
+def test_the_bearded_and_the_old_are_seen_more_often():
+    class Faces:
+        people = (Person(None), Person(None, True, 30), None, Person(None, False, 70))
+
+        def person(self, index):
+            return self.people[index]
+
+    found = with_seldom_ones(Faces(), np.array([0, 1, 2, 3]), 5).tolist()
+    assert [found.count(i) for i in range(4)] == [1, 5, 1, 5]

@@ -17,7 +17,6 @@ from dfd.models import presets
 from dfd.training import encoders
 from dfd.training.encoders import (
     FARTHER,
-    OFTENER,
     EncoderLosses,
     Options,
     code_distance,
@@ -25,7 +24,6 @@ from dfd.training.encoders import (
     measured_ways,
     train,
     training_step,
-    with_seldom_ones,
 )
 
 WEIGHTS = "nose_autoencoder/diffusion_pytorch_model.safetensors"
@@ -49,17 +47,6 @@ def test_code_distance_is_a_share_of_the_variance():
     goals = torch.randn(64, 32, generator=torch.Generator().manual_seed(0))
     assert code_distance(goals, goals) == 0
     assert code_distance(goals.mean(0).expand_as(goals), goals) == pytest.approx(1, abs=0.05)
-
-
-def test_the_bearded_and_the_old_are_seen_more_often():
-    class Faces:
-        people = (Person(None), Person(None, True, 30), None, Person(None, False, 70))
-
-        def person(self, index):
-            return self.people[index]
-
-    found = with_seldom_ones(Faces(), np.array([0, 1, 2, 3])).tolist()
-    assert [found.count(i) for i in range(4)] == [1, OFTENER, 1, OFTENER]
 
 
 def test_rough_drawings_get_the_line_drawings_codes(drawings):
