@@ -58,7 +58,7 @@ def random_with_lines(faces: FaceFolder, indices: np.ndarray, layout: Layout, rn
     """`count` random faces, half of them mirrored: drawings in random styles, and the plain line drawings.
 
     Returns:
-        two float32 count x 1 x 512 x 512; and of each drawing which of `dfd.data.schematic.MARKS` are in it.
+        two float32 count x 1 x 512 x 512; and what each drawing says on purpose, see `marked_drawings`.
     """
     chosen, mirrored = _choose(indices, rng, count)
     sketches, marks = marked_drawings(faces, chosen, layout, rng)
@@ -78,7 +78,7 @@ def drawings_of(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.
 def marked_drawings(
     faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator
 ) -> tuple[torch.Tensor, list[frozenset[str]]]:
-    """Faces in random styles, float32 N x 1 x 512 x 512, and which of `dfd.data.schematic.MARKS` are drawn in each."""
+    """Faces in random styles, float32 N x 1 x 512 x 512, and what each says on purpose (`schematic.schematic`)."""
     drawn = [
         draw(faces.lines(i), faces.strokes(i), faces.photocopies[i], faces.person(i), layout, rng) for i in indices
     ]

@@ -51,6 +51,12 @@ class Person:
     bearded: bool = False
     age: float | None = None
 
+    @property
+    def lips_apart(self) -> float:
+        """Opening of the mouth in px, from lip to lip."""
+        mouth = self.landmarks[MOUTH]
+        return float((mouth[17:20, 1] - mouth[[15, 14, 13], 1]).mean())
+
 
 def schematic(
     strokes: Sequence[np.ndarray], person: Person, rng: np.random.Generator
@@ -62,8 +68,8 @@ def schematic(
         person: whose drawing it is.
 
     Returns:
-        strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones; and which of `MARKS` are
-        among them.
+        strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones; and what they say on
+        purpose: which of `MARKS` are among them, and "closed" for a closed mouth.
     """
     landmarks = person.landmarks
     tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
@@ -80,10 +86,11 @@ def schematic(
         features.append((landmarks[lids], drawn))
         features.append((landmarks[brows], brow(landmarks[brows], rng)))
     features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
-    features.append((landmarks[MOUTH], _mouth(landmarks[MOUTH], rng)))
+    features.append((landmarks[MOUTH], _mouth(landmarks[MOUTH], person.lips_apart, rng)))
     marks = [name for name, shares in WRINKLES.items() if rng.random() < _by_age(shares, person.age)]
     marks += ["beard"] if person.bearded and rng.random() < BEARD else []
     on_skin = [stroke for name in marks for stroke in MARKS[name](landmarks, rng)]
+    marks += ["closed"] if person.lips_apart < CLOSED else []
     boxes = np.stack([np.concatenate([p.min(0) - REACH, p.max(0) + REACH]) for p, _ in features])
     middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
     inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
@@ -225,11 +232,10 @@ def _nose(nose: np.ndarray, rng: np.random.Generator) -> Strokes:
     return drawn
 
 
-def _mouth(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
+def _mouth(mouth: np.ndarray, open_by: float, rng: np.random.Generator) -> Strokes:
     """Lips and what is between them; a closed mouth may be a single line with a lower lip hinted at."""
     upper, lower = mouth[:7], mouth[[6, 7, 8, 9, 10, 11, 0]]
     above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
-    open_by = float((mouth[17:20, 1] - mouth[[15, 14, 13], 1]).mean())
     between = [curve((above + below) / 2)] if open_by < CLOSED else [curve(above), curve(below)]
     kind = rng.random()
     if kind < 0.55:

@@ -119,7 +119,7 @@ def draw(
         person: whom a schematic drawing shows; None if landmarks are not known: then no drawing is schematic.
 
     Returns:
-        float32 1 x 512 x 512, ink in [0, 1]; and which of `dfd.data.schematic.MARKS` were drawn.
+        float32 1 x 512 x 512, ink in [0, 1]; and what it says on purpose, see `dfd.data.schematic.schematic`.
     """
     marks: frozenset[str] = frozenset()
     style = rng.choice(list(STYLES), p=list(STYLES.values()))

@@ -59,6 +59,9 @@ def test_what_is_drawn_on_the_skin_is_told():
         (young, few), (old, many) = found
         assert few <= many <= set(MARKS)
         assert few < many or len(old) == len(young)
+    closed = LANDMARKS.copy()
+    closed[60:68, 1] = LANDMARKS[MOUTH][:, 1].mean()
+    assert "closed" in schematic([], Person(closed), np.random.default_rng(0))[1]
 
 
 def test_every_feature_is_drawn_where_it_is():
