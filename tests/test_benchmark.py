@@ -3,9 +3,10 @@
 import json
 
 import pytest
+import torch
 from PIL import Image
 
-from dfd import benchmark
+from dfd import benchmark, precision
 from dfd.models import presets
 from dfd.pipeline import DeepFaceDrawingPipeline
 
@@ -26,9 +27,36 @@ def test_one_run_measures_every_step_of_both_sizes(checkpoint, face, small_paper
     assert all(times["p95_ms"] >= times["median_ms"] > 0 for times in shipped["steps"].values())
     assert shipped["gflop"]["IS"] > 0 and shipped["gflop_per_second"]["IS"] > 0
     assert list(result["projection_by_bank"]) == [50, 100]
+    # Which processor this is decides whether bfloat16 may be there; the rate of float32 always is.
+    native, rates = result["computes_in_bfloat16"], result["machine_gflop_per_second"]
+    assert native == benchmark.computes_in_bfloat16() == any("bfloat16" in name for name in rates)
+    assert native or "shipped, bfloat16" not in result["pipelines"]
+    assert rates["convolution, float32"] > 0
     json.dumps(result)
     table = benchmark.to_markdown(result)
     assert "| paper preset |" in table and "| 100 |" in table
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_is_measured_only_where_the_processor_computes_in_it(
+    checkpoint, face, small_paper, monkeypatch, native
+):
+    """Imitated, the rates alone took ten minutes. Nothing is really timed here: this processor may be of any kind."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    monkeypatch.setattr(precision, "_seconds", lambda model: 1.0 if model.dtype == torch.float32 else 0.5)
+    monkeypatch.setattr(benchmark, "timed", lambda call, rounds, warm_up=1: [1.0] * rounds)
+    measured = benchmark.measure_pipeline(DeepFaceDrawingPipeline.from_pretrained(checkpoint), face(3), 1)
+    monkeypatch.setattr(benchmark, "measure_pipeline", lambda pipe, drawing, rounds: measured)
+    result = benchmark.run(checkpoint, face(3), rounds=1, banks=(50,))
+    kinds = ["float32", "bfloat16"] if native else ["float32"]
+    assert list(result["pipelines"]) == [*(f"shipped, {kind}" for kind in kinds), "paper preset"]
+    assert list(result["machine_gflop_per_second"]) == [
+        f"{what}, {kind}" for kind in kinds for what in ("matrix product", "convolution")
+    ]
+    assert result["computes_in_bfloat16"] is native
+    table = benchmark.to_markdown(result)
+    assert ("| bfloat16 | imitated: not measured |" in table) is not native
+    assert ("| matrix product, bfloat16 |" in table) is native
 
 
 def test_flops_are_those_of_the_design():

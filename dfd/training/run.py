@@ -21,21 +21,15 @@ from tqdm import tqdm
 
 from dfd.components import Layout
 from dfd.files import whole_file
+from dfd.precision import computes_in_bfloat16
 
 WARMUP_STEPS = 100
 FINAL_LEARNING_RATE = 0.05
 
 
 def fast_precision() -> str:
-    """`bf16` where the processor computes in it, else `no`.
-
-    A processor that has to imitate bfloat16 is five times slower with it than in float32 (measured: 55 and 250 GFLOP/s
-    on two cores with avx512 but without avx512_bf16).
-    """
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
-    able = torch.cpu.get_capabilities()
-    return "bf16" if any(able.get(name) for name in ("avx512_bf16", "amx_bf16")) else "no"
+    """`bf16` where the device that trains computes in it, else `no`: imitated it is slower than float32."""
+    return "bf16" if computes_in_bfloat16("cuda" if torch.cuda.is_available() else "cpu") else "no"
 
 
 @dataclass(kw_only=True)

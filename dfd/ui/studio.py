@@ -20,7 +20,7 @@ from PIL import EpsImagePlugin
 from starlette.middleware import Middleware
 
 from dfd.pipeline import DeepFaceDrawingPipeline
-from dfd.ui import cleaning, texts
+from dfd.ui import cleaning, queueing, texts
 from dfd.ui.blend_tab import blend_tab
 from dfd.ui.draw_tab import draw_tab
 from dfd.ui.engine import Engine
@@ -81,6 +81,7 @@ SETTINGS = {
 
 
 cleaning.install()
+queueing.install()
 
 # A picture that visitors bring is no program: Pillow would run an EPS file in Ghostscript.
 EpsImagePlugin.gs_binary = False

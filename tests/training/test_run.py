@@ -33,13 +33,13 @@ def test_learning_rate_warms_up_then_falls_over_the_last_quarter():
     assert learning_rate_factor(1000, 1000) == pytest.approx(0.05)
 
 
-@pytest.mark.parametrize(
-    ("able", "expected"), [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx512_f": True}, "no")]
-)
-def test_bfloat16_is_the_default_only_where_the_processor_computes_in_it(monkeypatch, able, expected):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert fast_precision() == expected
+@pytest.mark.parametrize("gpu", [True, False])
+@pytest.mark.parametrize("able", [True, False])
+def test_bfloat16_is_the_default_only_where_what_trains_computes_in_it(monkeypatch, gpu, able):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: gpu and able)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able and not gpu})
+    assert fast_precision() == ("bf16" if able else "no")
 
 
 def test_randomness_follows_from_seed_process_and_step():

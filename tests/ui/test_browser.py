@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import torch
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 
 from dfd.components import DEFAULT_WINDOWS
 from dfd.lines import trace_photo
 from dfd.models import LineExtractor
+from dfd.precision import computes_in_bfloat16
 from dfd.ui import texts
 from dfd.ui.draw_tab import EXAMPLES
 
@@ -135,6 +137,21 @@ def difference(one, other):
     return np.abs(one - other).mean()
 
 
+#: How far pictures of the same codes may be apart, of 255: on average, and at most. The engine gives a face as many
+#: threads as are free, and with other threads the sums of the group normalisations come out otherwise in their last
+#: digits. That changes 0.06 % of a face's values, by 1. The JPEG on the page makes 0.014 on average of it, 7 at most;
+#: in bfloat16 0.5 and 8 (measured where it is imitated). A single further stroke changes a face by 0.9, and by 40.
+ROUNDING = (0.7, 20) if computes_in_bfloat16() else (0.1, 12)
+
+
+def same_face(one, other):
+    """Whether two pictures show the same face: exactly, where each face has one thread."""
+    if torch.get_num_threads() == 1:
+        return np.array_equal(one, other)
+    apart = np.abs(np.float32(one) - np.float32(other))
+    return apart.mean() < ROUNDING[0] and apart.max() < ROUNDING[1]
+
+
 def test_a_face_is_there_at_once_and_follows_every_stroke(visitor):
     first = visitor.face()
     assert first.shape == (512, 512, 3) and first.std() > 5
@@ -146,7 +163,7 @@ def test_a_face_is_there_at_once_and_follows_every_stroke(visitor):
     visitor.page.wait_for_function(
         "n => Number(document.querySelector('#pad .pad').dataset.guides) > n", arg=guides
     )  # the shadow follows
-    assert np.array_equal(visitor.after(lambda: visitor.page.keyboard.press("Control+z")), faces[1]), "undone"
+    assert same_face(visitor.after(lambda: visitor.page.keyboard.press("Control+z")), faces[1]), "undone"
     assert visitor.hosts - {"", None} == {"127.0.0.1"}, "the page asks other hosts"
     visitor.keep("desktop")
 
@@ -221,10 +238,10 @@ def test_a_saved_face_opens_as_the_same_face(visitor, visit, tmp_path):
     for name in ("drawing.json", "face.png"):
         other = visit()
         again = other.after(lambda other=other, name=name: other.open(tmp_path / name))
-        assert np.array_equal(again, face), f"{name} opens as another face"
+        assert same_face(again, face), f"{name} opens as another face"
         assert other.page.is_checked("#manifold input[value=male]")
     data, _ = other.saved("save_face")
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), exact)
+    assert same_face(Image.open(io.BytesIO(data)), exact)
 
 
 def test_a_file_that_is_no_drawing_gets_a_message_and_loses_nothing(visitor, tmp_path):
@@ -241,7 +258,7 @@ def test_one_of_the_last_faces_can_be_had_back(visitor):
     second = visitor.after(lambda: visitor.example(0))
     assert difference(first, second) > 1
     again = visitor.after(lambda: visitor.page.locator("#results .strip button").last.click())
-    assert np.array_equal(again, first)
+    assert same_face(again, first)
 
 
 def test_examples_and_surprises(visitor):
@@ -265,7 +282,7 @@ def test_a_reload_keeps_the_drawing(visitor):
     face = visitor.after(lambda: visitor.example(2))
     visitor.page.reload()
     visitor.ready()
-    assert np.array_equal(visitor.face(), face)
+    assert same_face(visitor.face(), face)
 
 
 def test_a_photographed_drawing_becomes_lines_and_goes_on_in_the_first_tab(visitor, tmp_path):
@@ -412,9 +429,9 @@ def test_colours_and_suggestions_are_chosen_and_saved(visitor, visit, tmp_path):
     data, name = visitor.saved("save_session")
     (tmp_path / name).write_bytes(data)
     again = visit()
-    assert np.array_equal(again.after(lambda: again.open(tmp_path / name)), lucky), "colours and suggestion are kept"
+    assert same_face(again.after(lambda: again.open(tmp_path / name)), lucky), "colours and suggestion are kept"
     automatic = visitor.after(lambda: page.click("#colours_auto"))
-    assert np.array_equal(automatic, other)
+    assert same_face(automatic, other)
 
 
 # -- Morph and mix
