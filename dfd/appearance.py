@@ -7,6 +7,7 @@ A drawing hardly says what colour skin and hair are: a face takes that from an a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ import torch
 from dfd.checks import is_whole
 from dfd.components import CANVAS, COMPONENTS
 from dfd.models import AppearanceEncoder
+from dfd.regression import ridge
 from dfd.sketch import ImageLike, read_pixels, resized, white_value
 
 #: Swatches of the palette.
@@ -48,17 +50,8 @@ def fit_appearance(codes: Mapping[str, torch.Tensor], appearance: torch.Tensor) 
         slope float32 5D x A (the components in the order of `COMPONENTS`) and offset float32 A, for
         `predict_appearance`.
     """
-    from sklearn.linear_model import Ridge  # half a second, and only who builds a bank needs it
-
     joined = torch.cat([codes[name].detach().float().cpu() for name in COMPONENTS], 1)
-    centre, spread = joined.mean(0), joined.std(0, correction=0).clamp(min=1e-6)
-    appearance = appearance.detach().float().cpu()
-    usual, deviation = appearance.mean(0), appearance.std(0, correction=0)
-    ridge = Ridge(RIDGE, fit_intercept=False)
-    ridge.fit(((joined - centre) / spread).numpy(), ((appearance - usual) / deviation.clamp(min=1e-6)).numpy())
-    weights = torch.from_numpy(ridge.coef_).float().reshape(appearance.shape[1], -1)
-    slope = (weights * deviation[:, None] / spread).T.contiguous()
-    return slope, usual - centre @ slope
+    return ridge(joined, appearance.detach().float().cpu(), RIDGE)
 
 
 def predict_appearance(codes: Mapping[str, torch.Tensor], slope: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
@@ -113,7 +106,7 @@ def appearance_of(photo: ImageLike, encoder: AppearanceEncoder, codes: torch.Ten
     """
     pixels = read_photo(photo).to(encoder.device, encoder.dtype)
     code = encoder(2 * pixels[None] - 1)[0][0].float().cpu()
-    return code if codes is None else within(code, codes.detach().float().cpu())
+    return code if codes is None else UsualAppearances.of(codes).within(code)
 
 
 def random_appearance(codes: torch.Tensor, seed: int) -> torch.Tensor:
@@ -167,10 +160,28 @@ def _lighter_skin(encoder: AppearanceEncoder) -> torch.Tensor:
     return (encoder(skin)[0] - encoder(-skin)[0])[0].float().cpu()
 
 
-def within(code: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-    """The code, moved straight towards the mean of `codes` until it is no farther out than 99 % of them."""
-    centre = codes.mean(0)
-    spread = codes.std(0, correction=0).clamp(min=1e-6)
-    usual = ((codes - centre) / spread).norm(dim=1).quantile(0.99)
-    away = ((code - centre) / spread).norm()
-    return centre + (code - centre) * (usual / away).clamp(max=1)
+@dataclass(frozen=True)
+class UsualAppearances:
+    """How far the appearances of a bank are from their mean.
+
+    Attributes:
+        centre, spread: float32 A, their mean and standard deviation.
+        farthest: how far out, in units of the spread, all but 1 % of them are at most.
+    """
+
+    centre: torch.Tensor
+    spread: torch.Tensor
+    farthest: float
+
+    @classmethod
+    def of(cls, codes: torch.Tensor) -> UsualAppearances:
+        """Measures a bank's appearances, M x A."""
+        codes = codes.detach().float().cpu()
+        centre, spread = codes.mean(0), codes.std(0, correction=0).clamp(min=1e-6)
+        return cls(centre, spread, float(((codes - centre) / spread).norm(dim=1).quantile(0.99)))
+
+    def within(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes (float32 ... x A, on the CPU), moved straight towards the mean until they are no farther out."""
+        away = codes - self.centre
+        distance = (away / self.spread).norm(dim=-1, keepdim=True)
+        return self.centre + away * (self.farthest / distance).clamp(max=1)

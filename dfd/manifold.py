@@ -26,10 +26,11 @@ from diffusers import ModelMixin  # noqa: F401 - diffusers looks for the name in
 from diffusers.configuration_utils import register_to_config
 from torch import nn
 
-from dfd.appearance import fit_appearance, predict_appearance, random_row, within
+from dfd.appearance import UsualAppearances, fit_appearance, predict_appearance, random_row
 from dfd.checks import is_whole
 from dfd.components import COMPONENTS, PARTS
 from dfd.models.base import Model
+from dfd.regression import ridge
 
 #: The label of a sample in `ComponentManifold.genders`; "unsure" samples belong to the subset "all" only.
 GENDERS = {"male": 0, "female": 1, "unsure": 2}
@@ -123,6 +124,7 @@ class ComponentManifold(Model):
             self.register_buffer("appearance_offset", torch.zeros(appearance_dim))
         self._indexes: dict[tuple[str, str], _Index] = {}
         self._gender_axes: dict[str, _GenderAxis | None] = {}
+        self._usual_appearances: UsualAppearances | None = None
         self.register_load_state_dict_post_hook(_forget_indexes)
 
     @classmethod
@@ -272,9 +274,10 @@ class ComponentManifold(Model):
         row = random_row(len(self.appearance), seed)
         codes = {name: self.codes.get_buffer(name)[row][None].float().cpu() for name in COMPONENTS}
         likely = predict_appearance(codes, self.appearance_slope, self.appearance_offset)
-        looks = self.appearance.float().cpu()
-        moved = appearance.float().cpu() + looks[row] - likely
-        return torch.stack([within(code, looks) for code in moved]).to(appearance.device)
+        if self._usual_appearances is None:
+            self._usual_appearances = UsualAppearances.of(self.appearance)
+        moved = appearance.float().cpu() + self.appearance[row].float().cpu() - likely
+        return self._usual_appearances.within(moved).to(appearance.device)
 
     def project(
         self,
@@ -448,10 +451,8 @@ class _GenderAxis:
     def between(cls, male: torch.Tensor, female: torch.Tensor) -> _GenderAxis:
         """Ridge regression of codes (M x D each) on 1 and -1, scaled so that the means of both give just that."""
         middle, half = (male.mean(0) + female.mean(0)) / 2, (male.mean(0) - female.mean(0)) / 2
-        codes = torch.cat([male, female]) - middle
-        spread = codes.std(0, correction=0).clamp(min=1e-6)
-        codes, labels = codes / spread, torch.cat([torch.ones(len(male)), -torch.ones(len(female))])
-        slope = torch.linalg.solve(codes.T @ codes + AIM_RIDGE * torch.eye(codes.shape[1]), codes.T @ labels) / spread
+        labels = torch.cat([torch.ones(len(male), 1), -torch.ones(len(female), 1)])
+        slope = ridge(torch.cat([male, female]), labels, AIM_RIDGE)[0][:, 0]
         slope = slope / (slope @ half).clamp(min=1e-6)
         return cls(half, slope, -float(slope @ middle))
 
@@ -459,6 +460,7 @@ class _GenderAxis:
 def _forget_indexes(manifold: ComponentManifold, _incompatible=None) -> None:
     manifold._indexes.clear()
     manifold._gender_axes.clear()
+    manifold._usual_appearances = None
 
 
 def _positive(weights: torch.Tensor) -> torch.Tensor:
