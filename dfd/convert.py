@@ -17,7 +17,6 @@ from accelerate.utils import gather_object
 from PIL import Image
 from tqdm import tqdm
 
-from dfd.checks import check_emphasis
 from dfd.files import whole_file
 from dfd.manifold import DEFAULT_REFINEMENT, SUBSETS
 from dfd.pipeline import DEFAULT_EMPHASIS, DeepFaceDrawingPipeline
@@ -83,14 +82,13 @@ def run(options: argparse.Namespace) -> list[tuple[Path, str]]:
         OSError: the checkpoint cannot be loaded, or a face cannot be written.
     """
     state = PartialState(cpu=not torch.cuda.is_available())
-    settings = {name: getattr(options, name) for name in ("manifold", "refinement", "num_neighbors")}
-    check_emphasis(options.emphasis)
+    settings = {name: getattr(options, name) for name in ("manifold", "refinement", "num_neighbors", "emphasis")}
     if options.batch_size < 1:
         raise ValueError(f"--batch-size must be at least 1, got {options.batch_size}")
     drawings = find_drawings(options.drawings, options.output)
     todo = [(path, face) for path, face in drawings.items() if options.overwrite or not face.exists()]
     pipeline = DeepFaceDrawingPipeline.from_pretrained(options.checkpoint).to(state.device)
-    pipeline.check_inputs(**settings, output_type="pil", appearance=None)
+    pipeline.check_inputs(**settings, output_type="pil")
     options.output.mkdir(parents=True, exist_ok=True)
     state.wait_for_everyone()  # all have looked at what is there before the first writes
     if state.is_main_process and len(todo) < len(drawings):
@@ -102,7 +100,7 @@ def run(options: argparse.Namespace) -> list[tuple[Path, str]]:
     ):
         for start in range(0, len(share), options.batch_size):
             batch = dict(share[start : start + options.batch_size])
-            failed |= convert(pipeline, batch, {**settings, "emphasis": options.emphasis})
+            failed |= convert(pipeline, batch, settings)
             bar.update(len(batch))
     everywhere = gather_object(list(failed.items()))
     if state.is_main_process:

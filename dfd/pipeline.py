@@ -531,11 +531,21 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             raise ValueError("this pipeline has no manifold with appearance codes to choose from")
         return self.manifold.appearance
 
-    def check_inputs(self, manifold, refinement, num_neighbors, output_type, appearance, need_manifold=False):
+    def check_inputs(
+        self,
+        manifold,
+        refinement,
+        num_neighbors,
+        output_type,
+        appearance=None,
+        need_manifold=False,
+        emphasis=DEFAULT_EMPHASIS,
+    ):
         """Raises ValueError, with what was given and what is accepted, before anything is computed."""
         if output_type not in OUTPUT_TYPES:
             raise ValueError(f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
         refinement_by_component(refinement)
+        check_emphasis(emphasis)
         if self.manifold is not None:
             self.manifold.check_neighbors(manifold, num_neighbors)
         elif manifold not in SUBSETS:
@@ -583,8 +593,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             ValueError: an argument is out of range, an image cannot be read, or a drawing is empty.
         """
         need_manifold = return_shadow or return_neighbors
-        self.check_inputs(manifold, refinement, num_neighbors, output_type, appearance, need_manifold)
-        check_emphasis(emphasis)
+        self.check_inputs(manifold, refinement, num_neighbors, output_type, appearance, need_manifold, emphasis)
         if is_whole(appearance):
             self._appearances()  # that there are some, before anything is computed
         encoding = self.encode(sketch)
@@ -642,7 +651,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         Raises:
             ValueError: an argument is out of range, or an image cannot be read or is empty.
         """
-        self.check_inputs(manifold, refinement, num_neighbors, output_type, None)
+        self.check_inputs(manifold, refinement, num_neighbors, output_type)
         if positions is None:
             check_whole("steps", steps, 2)
             positions = [i / (steps - 1) for i in range(steps)]
@@ -678,7 +687,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             ValueError: no face, an unknown component, an argument out of range, or an image that cannot be read or
                 is empty.
         """
-        self.check_inputs(manifold, refinement, num_neighbors, output_type, None)
+        self.check_inputs(manifold, refinement, num_neighbors, output_type)
         check_mix(faces, appearance_from)
         embedded = self._faces(faces.values(), manifold, refinement, num_neighbors)
         return self._blended(mix_faces(dict(zip(faces, embedded, strict=True)), appearance_from), output_type)
