@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import ModelMixin
 from tqdm import tqdm
 
 from dfd.extras import needs_extra
@@ -26,6 +28,9 @@ with needs_extra("train", "building a manifold", __name__):
     from dfd.pipeline import DeepFaceDrawingPipeline
 
 BATCH = 32
+
+#: What two networks of one shape may differ in: where they were loaded from.
+NAMELESS = {"_name_or_path": "", "_diffusers_version": ""}
 
 
 @torch.no_grad()
@@ -59,6 +64,26 @@ def build_manifold(
     )
 
 
+def load_mean(cls: type[ModelMixin], folders: Sequence[Path]) -> ModelMixin:
+    """Loads a network; of several that went on from the same weights, a network with the mean of their weights.
+
+    The mean has what the runs agree on, without the artefacts that each of them brings (`docs/training.md`).
+
+    Raises:
+        ValueError: the networks are not of one shape.
+    """
+    first, *others = (cls.from_pretrained(folder) for folder in folders)
+    if any(dict(model.config) | NAMELESS != dict(first.config) | NAMELESS for model in others):
+        raise ValueError(f"{' and '.join(map(str, folders))} are of different shapes: they have no mean")
+    states = [model.state_dict() for model in (first, *others)]
+    mean = {
+        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
+        for name, value in states[0].items()
+    }
+    first.load_state_dict(mean)
+    return first
+
+
 def save_pipeline(pipeline: DeepFaceDrawingPipeline, output: Path) -> None:
     """Writes the pipeline in fp16 beside `output`, then puts it in its place; other files there are kept."""
     partial = output.with_name(f"{output.name}.partial")
@@ -81,7 +106,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m dfd.build_manifold", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="face folder with metadata.csv, or a Hub dataset")
     parser.add_argument("--autoencoders", type=Path, required=True, help="output folder of stage I")
-    parser.add_argument("--synthesis", type=Path, required=True, help="output folder of stage II")
+    parser.add_argument(
+        "--synthesis",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="output folder of stage II; of several, the mean of their weights",
+    )
     parser.add_argument("--lines", type=Path, help="output folder of the line extractor; without it there is none")
     parser.add_argument("--output", type=Path, required=True, help="pipeline folder to write")
     parser.add_argument("--min-size", type=int, default=0, help="smallest photo side in pixels")
@@ -92,11 +123,13 @@ def main(arguments: list[str] | None = None) -> None:
             name: ComponentAutoencoder.from_pretrained(options.autoencoders / f"{name}_autoencoder")
             for name in COMPONENTS
         }
-        feature_mapping = FeatureMapping.from_pretrained(options.synthesis / "feature_mapping")
-        image_synthesis = ImageSynthesis.from_pretrained(options.synthesis / "image_synthesis")
+        feature_mapping = load_mean(FeatureMapping, [folder / "feature_mapping" for folder in options.synthesis])
+        image_synthesis = load_mean(ImageSynthesis, [folder / "image_synthesis" for folder in options.synthesis])
         appearance_encoder = None
         if image_synthesis.config.appearance_dim:
-            appearance_encoder = AppearanceEncoder.from_pretrained(options.synthesis / "appearance_encoder")
+            appearance_encoder = load_mean(
+                AppearanceEncoder, [folder / "appearance_encoder" for folder in options.synthesis]
+            )
         faces = FaceFolder(options.data, options.cache)
         manifold = build_manifold(faces, autoencoders, feature_mapping, appearance_encoder, options.min_size)
         pipeline = DeepFaceDrawingPipeline(

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from dfd import DeepFaceDrawingPipeline
-from dfd.build_manifold import main, save_pipeline
-from dfd.models import LineExtractor, presets
+from dfd.build_manifold import load_mean, main, save_pipeline
+from dfd.models import ImageSynthesis, LineExtractor, presets
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,24 @@ def test_other_files_are_kept_and_no_path_is_told(built):
     configs = list((built / "out").glob("*/config.json"))
     assert len(configs) == 10
     assert all(str(built) not in config.read_text() and json.loads(config.read_text()) for config in configs)
+
+
+def test_of_several_networks_the_mean_is_taken(built, tmp_path):
+    torch.manual_seed(1)
+    other = presets.build("tiny", latent_dim=64)["image_synthesis"]
+    other.save_pretrained(tmp_path / "other")
+    one = load_mean(ImageSynthesis, [built / "image_synthesis"])
+    mean = load_mean(ImageSynthesis, [built / "image_synthesis", tmp_path / "other"]).state_dict()
+    assert mean.keys() == other.state_dict().keys()
+    for name, value in other.state_dict().items():
+        assert torch.allclose(mean[name], (value + one.state_dict()[name]) / 2, atol=1e-6)
+    assert any(not torch.equal(value, mean[name]) for name, value in one.state_dict().items())
+
+
+def test_networks_of_different_shapes_have_no_mean(built, tmp_path):
+    presets.build("compact", latent_dim=64)["image_synthesis"].save_pretrained(tmp_path / "other")
+    with pytest.raises(ValueError, match="different shapes"):
+        load_mean(ImageSynthesis, [built / "image_synthesis", tmp_path / "other"])
 
 
 def test_missing_parts_are_named(built, tmp_path, capsys):
