@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from dfd.components import CANVAS
-from dfd.data import landmarks
+from dfd.data import hair, landmarks
 from dfd.data.schematic import Person
 from dfd.files import cannot_write
 from dfd.manifold import GENDERS
@@ -141,11 +142,15 @@ class FaceFolder:
             self._mark(folder)
         if (folder / "landmarks.npy").is_file() and not (folder / "chin_shades.npy").is_file():
             self._look_for_beards(folder)
+        if (folder / "landmarks.npy").is_file() and not (folder / "hair.npy").is_file():
+            self._look_for_hair(folder)
         self._points = np.load(folder / "stroke_points.npy", mmap_mode="r")
         self._stroke_starts = np.load(folder / "stroke_starts.npy")
         self._face_starts = np.load(folder / "stroke_faces.npy")
         self.landmarks = np.load(folder / "landmarks.npy") if (folder / "landmarks.npy").is_file() else None
-        self._chin_shades = None if self.landmarks is None else np.load(folder / "chin_shades.npy")
+        if self.landmarks is not None:
+            self._chin_shades = np.load(folder / "chin_shades.npy")
+            self._hair = np.load(folder / "hair.npy", mmap_mode="r")
 
     @staticmethod
     def _gender(row: dict[str, str]) -> int:
@@ -224,6 +229,14 @@ class FaceFolder:
             shades = list(tqdm(found, total=len(self), desc="looking for beards", unit="face"))
         _save(folder / "chin_shades.npy", np.float16(shades))
 
+    def _look_for_hair(self, folder: Path) -> None:
+        """Finds the hair in all photos."""
+        marks = np.load(folder / "landmarks.npy")
+        with ProcessPoolExecutor() as pool:
+            found = pool.map(hair.find, self.photos, marks, chunksize=32)
+            masks = list(tqdm(found, total=len(self), desc="looking for hair", unit="face"))
+        _save(folder / "hair.npy", np.packbits(np.stack(masks), axis=-1))
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -232,14 +245,16 @@ class FaceFolder:
         if self.landmarks is None:
             return None
         bearded = self.genders[index] != FEMALE and self._chin_shades[index] < landmarks.BEARDED
-        return Person(self.landmarks[index].astype(np.float32), bool(bearded), self._age(self.rows[index]))
+        mask = np.unpackbits(self._hair[index], axis=-1).astype(bool)
+        return Person(self.landmarks[index].astype(np.float32), bool(bearded), self._age(self.rows[index]), mask)
 
     @staticmethod
     def _age(row: dict[str, str]) -> float | None:
         try:
-            return float(row["age_estimate"])
+            age = float(row["age_estimate"])
         except (KeyError, TypeError, ValueError):
             return None
+        return age if math.isfinite(age) else None
 
     def strokes(self, index: int) -> list[np.ndarray]:
         """The strokes of the line drawing of face `index`, as `dfd.strokes.trace` gives them, every second point."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import splev, splprep
 
+from dfd.data import hair
+
 #: Landmarks of each feature, in dlib's order: (brow, lids, pupil) of the picture's left and right eye.
 EYES = ((range(17, 22), range(36, 42), 68), (range(22, 27), range(42, 48), 69))
 NOSE, MOUTH = range(27, 36), range(48, 68)
@@ -31,6 +33,9 @@ WRINKLES = {"forehead": (0.08, 0.6), "folds": (0.08, 0.5), "crows_feet": (0, 0.4
 #: Share of the drawings of bearded faces in which the beard is drawn.
 BEARD = 0.7
 
+#: Share of the drawings in which hair is an outline with a few strands.
+HAIR = 0.7
+
 #: Distance of points (px) in strokes so short that at 2 px `freehand` would drop them as whiskers.
 SHORT_STEP = 0.6
 
@@ -45,11 +50,13 @@ class Person:
         landmarks: float32 70 x 2 as `dfd.data.landmarks.find` gives them.
         bearded: whether there is a beard to be drawn.
         age: in years, None if it is not known.
+        hair: bool 128 x 128 as `dfd.data.hair.find` gives it, None if it is not known.
     """
 
     landmarks: np.ndarray
     bearded: bool = False
     age: float | None = None
+    hair: np.ndarray | None = None
 
     @property
     def lips_apart(self) -> float:
@@ -61,7 +68,7 @@ class Person:
 def schematic(
     strokes: Sequence[np.ndarray], person: Person, rng: np.random.Generator
 ) -> tuple[Strokes, frozenset[str]]:
-    """The strokes of a drawing with eyes, brows, nose and mouth drawn anew from landmarks, in a random manner.
+    """The strokes of a drawing with eyes, brows, nose, mouth and hair drawn anew, in a random manner.
 
     Args:
         strokes: n x 2 in canvas px each, as `dfd.strokes.trace` gives them.
@@ -72,6 +79,8 @@ def schematic(
         purpose: which of `MARKS` are among them, and "closed" for a closed mouth.
     """
     landmarks = person.landmarks
+    if person.hair is not None and rng.random() < HAIR:
+        strokes = hair.draw(strokes, person.hair, landmarks, rng)
     tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
     with_iris, with_crease, with_lashes = rng.random(3) < (0.9, 0.5, 0.15)
     brow, eye = rng.choice([_brow_line, _brow_shape, _brow_hatched]), rng.choice([_almond, _lids])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from face_folder import drawn_landmarks, make_face_folder
 
-from dfd.data import landmarks
+from dfd.data import hair, landmarks
 from dfd.data.faces import FaceFolder
 
 needs_dlib = pytest.mark.skipif(not landmarks.available(), reason="needs the extra `evaluation`")
@@ -42,11 +42,12 @@ def test_a_dark_chin_is_bearded():
 
 @needs_dlib
 def test_a_person_has_landmarks_a_beard_or_none_and_an_age(tmp_path):
-    ages, genders = ["61.5", "", "30", "30"], ["male", "male", "female", "female"]
+    ages, genders = ["61.5", "", "nan", "30"], ["male", "male", "female", "female"]
     folder = make_face_folder(tmp_path / "faces", age_estimate=ages, gender=genders)
     faces = FaceFolder(folder, tmp_path / "cache")
-    assert [faces.person(i).age for i in range(4)] == [61.5, None, 30, 30]
+    assert [faces.person(i).age for i in range(4)] == [61.5, None, None, 30]
     assert np.array_equal(faces.person(1).landmarks, faces.landmarks[1])
+    assert np.array_equal(faces.person(1).hair, hair.find(faces.photos[1], faces.landmarks[1]))
     faces._chin_shades = np.float16([0.7, 0.9, 0.7, 0.9])
     assert [faces.person(i).bearded for i in range(4)] == [True, False, False, False]
 

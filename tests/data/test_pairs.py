@@ -60,6 +60,14 @@ def test_drawing_and_photo_belong_together_and_are_mirrored_together(faces, plai
     assert len({i for i, _ in found}) > 2
 
 
+def test_what_says_more_than_the_photo_is_not_learnt_with_it(faces, monkeypatch):
+    louder = torch.zeros(1, 512, 512)
+    for marks, plain_lines in ((frozenset(), False), (frozenset({"beard"}), True)):
+        monkeypatch.setattr(pairs, "draw", lambda *_, marks=marks: (louder, marks))
+        sketches = random_pairs(faces, np.array([1]), LAYOUT, np.random.default_rng(0), 3)[0]
+        assert all(bool(sketch.any()) == plain_lines for sketch in sketches)
+
+
 def test_random_sketches_are_of_the_given_faces_and_half_of_them_mirrored(faces, plain):
     known, wanted = plain_sketches(faces, np.arange(4)), torch.stack([clean(faces.strokes(i)) for i in range(4)])
     sketches, targets = random_sketches(faces, np.array([1, 3]), LAYOUT, np.random.default_rng(0), 24)
