@@ -39,6 +39,10 @@ HAIR = 0.7
 #: Distance of points (px) in strokes so short that at 2 px `freehand` would drop them as whiskers.
 SHORT_STEP = 0.6
 
+#: Shares of the drawings whose eyes are dots or circles without lids, and whose mouth is a single line, as drawn in a
+#: hurry. How far that line is bent says whether the mouth smiles.
+DOTS, ONE_LINE = 0.06, 0.2
+
 Strokes = list[np.ndarray]
 
 
@@ -84,6 +88,8 @@ def schematic(
     tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
     with_iris, with_crease, with_lashes = rng.random(3) < (0.9, 0.5, 0.15)
     brow, eye = rng.choice([_brow_line, _brow_shape, _brow_hatched]), rng.choice([_almond, _lids])
+    if rng.random() < DOTS:
+        eye, with_iris, with_crease, with_lashes = (lambda *_: []), True, False, False
     features: list[tuple[np.ndarray, Strokes]] = []
     for brows, lids, pupil in EYES:
         opening = landmarks[lids]
@@ -215,13 +221,16 @@ def _brow_hatched(brow: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 
 def _nose(nose: np.ndarray, rng: np.random.Generator) -> Strokes:
-    """Base, wings, nostrils and bridge, each or not: from a plain curve to all of them."""
+    """Base, wings, nostrils and bridge, each or not: from a plain line to all of them."""
     bridge, base = nose[:4], nose[4:]
     wing = rng.uniform(8, 14)
     left, right = base[0] + _by(-wing * 0.5, -wing * 0.7), base[4] + _by(wing * 0.5, -wing * 0.7)
     kind = rng.random()
     if kind < 0.45:  # one line from wing to wing
         drawn = [curve(np.stack([left + _by(4, -wing * 0.5), left, *base, right, right + _by(-4, -wing * 0.5)]))]
+    elif kind < 0.55:  # one line down the bridge and round the tip
+        side = rng.choice([-1, 1])
+        drawn = [curve(np.stack([*(bridge + _by(side * 6, 0)), base[2] + _by(side * 14, -4), base[2] + _by(0, 2)]))]
     elif kind < 0.75:  # two wings, a tip between them
         tip = curve(np.stack([base[1], base[2] + _by(0, 2), base[3]]))
         sides = [np.stack([left + _by(4, -wing * 0.6), left, base[0], base[1] + _by(-2, 1)])]
@@ -242,19 +251,19 @@ def _nose(nose: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 
 def _mouth(mouth: np.ndarray, open_by: float, rng: np.random.Generator) -> Strokes:
-    """Lips and what is between them; a closed mouth may be a single line with a lower lip hinted at."""
+    """Lips and what is between them; or a single line, or that and a lower lip hinted at."""
     upper, lower = mouth[:7], mouth[[6, 7, 8, 9, 10, 11, 0]]
     above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
     between = [curve((above + below) / 2)] if open_by < CLOSED else [curve(above), curve(below)]
+    if rng.random() < ONE_LINE:
+        return [curve(above + rng.uniform(0.3, 1) * (below - above))]
     kind = rng.random()
-    if kind < 0.55:
+    if kind < 0.6:
         drawn = [curve(upper), curve(lower), *between]
-    elif kind < 0.75:  # lips without their corners
+    elif kind < 0.8:  # lips without their corners
         drawn = [curve(upper)[4:-4], curve(lower)[6:-6], *between]
-    elif kind < 0.9 or open_by >= CLOSED:  # the line and the lower lip
+    else:  # the line and the lower lip
         drawn = [*between, curve(lower)[8:-8]]
-    else:
-        drawn = between
     if open_by >= CLOSED and rng.random() < 0.4:  # teeth
         top, bottom = curve(above), curve(below)
         count = min(len(top), len(bottom))

@@ -97,6 +97,19 @@ def test_an_open_mouth_and_a_closed_one_differ():
     assert counts[0] < counts[1] - 0.5
 
 
+def test_some_are_drawn_in_a_hurry():
+    """A single line for a mouth, which goes from corner to corner; eyes without lids, but never without anything."""
+    mouth, eye = LANDMARKS[MOUTH], LANDMARKS[36:42]
+    lines, lidless = 0, 0
+    for strokes in drawings(count=200):
+        about = [s for s in strokes if (np.abs(s.mean(0) - mouth.mean(0)) < (25, 15)).all()]
+        lines += len(about) == 1 and np.ptp(about[0][:, 0]) > 0.6 * np.ptp(mouth[:, 0])
+        inner = [s for s in strokes if (np.abs(s.mean(0) - eye.mean(0)) < (30, 15)).all()]
+        assert inner
+        lidless += max(np.ptp(s[:, 0]) for s in inner) < 0.6 * np.ptp(eye[:, 0])
+    assert 0.1 < lines / 200 < 0.3 and 0.01 < lidless / 200 < 0.15
+
+
 def test_manners_differ_and_a_seed_repeats_them():
     one, other = (drawings(count=1)[0] for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
