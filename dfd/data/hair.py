@@ -156,8 +156,8 @@ def _strands(mask: np.ndarray, outer: np.ndarray, inner: np.ndarray, rng: np.ran
     share = ndimage.gaussian_filter(outer / np.maximum(outer + inner, 1e-3), 1.5)
     wide = mask & (outer + inner > 6)  # where hair is thin there is no room
     drawn: Strokes = []
-    if rng.random() < 0.6:
-        for level in rng.uniform(0.2, 0.85, rng.integers(1, 4)):
+    if rng.random() < 0.7:
+        for level in rng.uniform(0.15, 0.85, rng.integers(1, 7)):
             for line in _contours(share, level):
                 line = _longest(line, wide)
                 if len(line) > 20 and rng.random() < 0.8:

@@ -34,7 +34,7 @@ WRINKLES = {"forehead": (0.08, 0.6), "folds": (0.08, 0.5), "crows_feet": (0, 0.4
 BEARD = 0.7
 
 #: Share of the drawings in which hair is an outline with a few strands.
-HAIR = 0.7
+HAIR = 0.85
 
 #: Distance of points (px) in strokes so short that at 2 px `freehand` would drop them as whiskers.
 SHORT_STEP = 0.6
@@ -83,8 +83,6 @@ def schematic(
         purpose: which of `MARKS` are among them, and "closed" for a closed mouth.
     """
     landmarks = person.landmarks
-    if person.hair is not None and rng.random() < HAIR:
-        strokes = hair.draw(strokes, person.hair, landmarks, rng)
     tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
     with_iris, with_crease, with_lashes = rng.random(3) < (0.9, 0.5, 0.15)
     brow, eye = rng.choice([_brow_line, _brow_shape, _brow_hatched]), rng.choice([_almond, _lids])
@@ -110,6 +108,8 @@ def schematic(
     middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
     inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
     result = [stroke for stroke, covered in zip(strokes, inside, strict=True) if not covered]
+    if person.hair is not None and rng.random() < HAIR:  # now: the middle of a hairline may lie in a feature
+        result = hair.draw(result, person.hair, landmarks, rng)
     for points, drawn in features:
         move = _hand(points.mean(0), rng)
         result += [move(stroke) for stroke in drawn]

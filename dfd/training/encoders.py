@@ -39,7 +39,7 @@ from dfd.training.run import (
 
 #: How often faces with beards and old ones are seen, in times of the others: what is drawn of them alone would be
 #: learnt from a few drawings only.
-OFTENER = 6
+OFTENER = 3
 
 #: Faces not older than this (years) are those from which the way to the old ones leads.
 YOUNG = 35

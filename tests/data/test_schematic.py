@@ -97,6 +97,17 @@ def test_an_open_mouth_and_a_closed_one_differ():
     assert counts[0] < counts[1] - 0.5
 
 
+def test_no_hairline_is_taken_for_a_feature():
+    """Its middle lies between the eyes of who has long hair."""
+    rows, columns = np.mgrid[:128, :128]
+    mask = (np.abs(columns - 64) < 50) & (rows > 10) & ~((np.abs(columns - 64) < 34) & (rows > 30))
+    drawn = drawings(hair=mask)
+    with_hair = [d for d in drawn if any(np.ptp(s[:, 0]) > 350 for s in d)]
+    assert len(with_hair) > 25
+    for strokes in with_hair:  # the hairline: from one side of the face to the other, above the brows
+        assert any(240 < np.ptp(s[:, 0]) < 300 and s[:, 1].min() < 135 for s in strokes)
+
+
 def test_some_are_drawn_in_a_hurry():
     """A single line for a mouth, which goes from corner to corner; eyes without lids, but never without anything."""
     mouth, eye = LANDMARKS[MOUTH], LANDMARKS[36:42]
