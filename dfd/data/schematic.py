@@ -257,6 +257,9 @@ def _mouth(mouth: np.ndarray, open_by: float, rng: np.random.Generator) -> Strok
     upper, lower = mouth[:7], mouth[[6, 7, 8, 9, 10, 11, 0]]
     above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
     between = [curve((above + below) / 2)] if open_by < CLOSED else [curve(above), curve(below)]
+    # Lips fuller than they are, mostly the lower one: else such lips are taken for open ones.
+    upper = above + (upper - above) * np.exp(rng.normal(0.1, 0.2))
+    lower = below[::-1] + (lower - below[::-1]) * np.exp(rng.normal(0.25, 0.3))
     if rng.random() < ONE_LINE:
         return [curve(above + rng.uniform(0.3, 1) * (below - above))]
     kind = rng.random()

@@ -115,7 +115,7 @@ def test_some_are_drawn_in_a_hurry():
     for strokes in drawings(count=200):
         about = [s for s in strokes if (np.abs(s.mean(0) - mouth.mean(0)) < (25, 15)).all()]
         lines += len(about) == 1 and np.ptp(about[0][:, 0]) > 0.6 * np.ptp(mouth[:, 0])
-        inner = [s for s in strokes if (np.abs(s.mean(0) - eye.mean(0)) < (30, 15)).all()]
+        inner = [s for s in strokes if (np.abs(s.mean(0) - eye.mean(0)) < (30, 24)).all()]
         assert inner
         lidless += max(np.ptp(s[:, 0]) for s in inner) < 0.6 * np.ptp(eye[:, 0])
     assert 0.1 < lines / 200 < 0.3 and 0.01 < lidless / 200 < 0.15
