@@ -15,7 +15,7 @@ OLD = 45
 
 def with_seldom_ones(faces: FaceFolder, indices: np.ndarray, times: int) -> np.ndarray:
     """Indices of faces to choose from, those of bearded and of old people so many times: every twentieth is either."""
-    people = [faces.person(i) for i in indices]
+    people = (faces.person(i) for i in indices)  # one at a time: each has a mask of 16 KB
     seldom = np.array([p is not None and (p.bearded or (p.age or 0) > OLD) for p in people], bool)
     return np.repeat(indices, np.where(seldom, times, 1))
 
