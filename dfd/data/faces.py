@@ -12,8 +12,10 @@ import hashlib
 import math
 import os
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from huggingface_hub import snapshot_download
@@ -199,11 +201,15 @@ class FaceFolder:
         for array in arrays:
             array.flush()
 
+    def _of_all(self, function: Callable[..., Any], *arrays: np.ndarray, desc: str) -> list[Any]:
+        """What `function` makes of each face, on all cores, with a progress bar called `desc`."""
+        with ProcessPoolExecutor() as pool:
+            found = pool.map(function, *arrays, chunksize=32)
+            return list(tqdm(found, total=len(self), desc=desc, unit="face"))
+
     def _trace(self, folder: Path) -> None:
         """Traces all line drawings into one long list of points, with where each stroke and each face starts."""
-        with ProcessPoolExecutor() as pool:
-            traced = pool.map(_trace_face, self._bits, chunksize=32)
-            faces = list(tqdm(traced, total=len(self), desc="tracing lines", unit="face"))
+        faces = self._of_all(_trace_face, self._bits, desc="tracing lines")
         lengths = [len(stroke) for strokes in faces for stroke in strokes]
         points = np.concatenate([stroke for strokes in faces for stroke in strokes] or [np.zeros((0, 2), np.uint16)])
         arrays = {
@@ -216,25 +222,19 @@ class FaceFolder:
 
     def _mark(self, folder: Path) -> None:
         """Finds the landmarks of all photos."""
-        with ProcessPoolExecutor() as pool:
-            found = pool.map(landmarks.find, self.photos, chunksize=32)
-            marks = list(tqdm(found, total=len(self), desc="finding landmarks", unit="face"))
+        marks = self._of_all(landmarks.find, self.photos, desc="finding landmarks")
         _save(folder / "landmarks.npy", np.stack(marks).astype(np.float16))
 
     def _look_for_beards(self, folder: Path) -> None:
         """Measures the chins of all photos."""
         marks = np.load(folder / "landmarks.npy")
-        with ProcessPoolExecutor() as pool:
-            found = pool.map(landmarks.chin_shade, self.photos, marks, chunksize=32)
-            shades = list(tqdm(found, total=len(self), desc="looking for beards", unit="face"))
+        shades = self._of_all(landmarks.chin_shade, self.photos, marks, desc="looking for beards")
         _save(folder / "chin_shades.npy", np.float16(shades))
 
     def _look_for_hair(self, folder: Path) -> None:
         """Finds the hair in all photos."""
         marks = np.load(folder / "landmarks.npy")
-        with ProcessPoolExecutor() as pool:
-            found = pool.map(hair.find, self.photos, marks, chunksize=32)
-            masks = list(tqdm(found, total=len(self), desc="looking for hair", unit="face"))
+        masks = self._of_all(hair.find, self.photos, marks, desc="looking for hair")
         _save(folder / "hair.npy", np.packbits(np.stack(masks), axis=-1))
 
     def __len__(self) -> int:

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import splev, splprep
 
+from dfd.components import CANVAS
 from dfd.data import hair
+
+#: Landmarks of the jaw, from ear to ear, in dlib's order.
+JAW = range(17)
 
 #: Landmarks of each feature, in dlib's order: (brow, lids, pupil) of the picture's left and right eye.
 EYES = ((range(17, 22), range(36, 42), 68), (range(22, 27), range(42, 48), 69))
@@ -25,6 +29,12 @@ REACH = 8
 #: mouth that shows its teeth (measured), and drawn closed lips parted.
 CLOSED = 2
 
+#: Lips farther apart than this (px) are open; nearly all of such mouths smile.
+OPEN = 6
+
+#: Lips that are not closed are drawn at least so far apart (px): nearer, a pen's width makes them one line.
+PARTED = 9
+
 #: Ages between which wrinkles begin to be drawn, and shares of the drawings that have each kind of them before and
 #: after. Drawn at any age, they made nobody older; at some ages only, they were taken for hair when drawn (seen).
 AGES = (35, 50)
@@ -35,6 +45,10 @@ BEARD = 0.7
 
 #: Share of the drawings in which hair is an outline with a few strands.
 HAIR = 0.85
+
+#: Share of the drawings in which the rest too is drawn anew: jaw, ears, neck, shoulders. Two lines for a neck, which no
+#: photo's line drawing has without shoulders, became smudges beside it (seen).
+OUTLINE = 0.4
 
 #: By how much features are drawn too large, in the mean (logarithm of the factor). It matters for mouths: in photos a
 #: wide one is a smile, in drawings it is a mouth. Closed lips of 110 px, where the data's have 75 px, became teeth;
@@ -47,6 +61,9 @@ SHORT_STEP = 0.6
 #: Shares of the drawings whose eyes are dots or circles without lids, and whose mouth is a single line, as drawn in a
 #: hurry. How far that line is bent says whether the mouth smiles.
 DOTS, ONE_LINE = 0.06, 0.2
+
+#: Of the mouths that are open those with a kind (0 to 1) beyond this have no lips, only a line above and one below.
+GRIN = 0.7
 
 Strokes = list[np.ndarray]
 
@@ -85,7 +102,7 @@ def schematic(
 
     Returns:
         strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones; and what they say on
-        purpose: which of `MARKS` are among them, and "closed" for a closed mouth.
+        purpose: which of `MARKS` are among them, "closed" for a closed mouth, and "smile" for a smile in one line.
     """
     landmarks = person.landmarks
     mouth = landmarks[MOUTH]
@@ -105,15 +122,19 @@ def schematic(
         features.append((landmarks[lids], drawn))
         features.append((landmarks[brows], brow(landmarks[brows], rng)))
     features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
-    features.append((mouth, _mouth(mouth, person.lips_apart, rng)))
+    one_line, closed = rng.random() < ONE_LINE, person.lips_apart < CLOSED
+    features.append((mouth, _arc(mouth, rng) if one_line else _mouth(mouth, closed, rng)))
     marks = [name for name, shares in WRINKLES.items() if rng.random() < _by_age(shares, person.age)]
     marks += ["beard"] if person.bearded and rng.random() < BEARD else []
     on_skin = [stroke for name in marks for stroke in MARKS[name](landmarks, rng)]
-    marks += ["closed"] if person.lips_apart < CLOSED else []
+    marks += ["closed"] if closed else []
+    marks += ["smile"] if one_line and person.lips_apart > OPEN else []
     boxes = np.stack([np.concatenate([p.min(0) - REACH, p.max(0) + REACH]) for p, _ in features])
     middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
     inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
     result = [stroke for stroke, covered in zip(strokes, inside, strict=True) if not covered]
+    if rng.random() < OUTLINE:
+        result = _outline(landmarks, rng)
     if person.hair is not None and rng.random() < HAIR:  # now: the middle of a hairline may lie in a feature
         result = hair.draw(result, person.hair, landmarks, rng)
     for points, drawn in features:
@@ -252,32 +273,97 @@ def _nose(nose: np.ndarray, rng: np.random.Generator) -> Strokes:
     return drawn
 
 
-def _mouth(mouth: np.ndarray, open_by: float, rng: np.random.Generator) -> Strokes:
-    """Lips and what is between them; or a single line, or that and a lower lip hinted at."""
-    upper, lower = mouth[:7], mouth[[6, 7, 8, 9, 10, 11, 0]]
+def _mouth(mouth: np.ndarray, closed: bool, rng: np.random.Generator) -> Strokes:
+    """Lips and what is between them; or that and a lower lip hinted at."""
     above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
-    between = [curve((above + below) / 2)] if open_by < CLOSED else [curve(above), curve(below)]
-    # Lips fuller than they are, mostly the lower one: else such lips are taken for open ones.
-    upper = above + (upper - above) * np.exp(rng.normal(0.1, 0.2))
-    lower = below[::-1] + (lower - below[::-1]) * np.exp(rng.normal(0.25, 0.3))
-    if rng.random() < ONE_LINE:
-        return [curve(above + rng.uniform(0.3, 1) * (below - above))]
+    if closed:
+        above = below = (above + below) / 2
+    else:
+        gap = max(PARTED - float((below - above)[3, 1]), 0)
+        below = below + np.outer(gap * np.sin(np.linspace(0, np.pi, 7)), (0, 1)).astype(np.float32)
+    upper, lower = _upper_lip(above, mouth, rng), _lower_lip(below, mouth, rng)
+    between = [curve(above)] if closed else [curve(above), curve(below)]
     kind = rng.random()
     if kind < 0.6:
-        drawn = [curve(upper), curve(lower), *between]
+        drawn = [upper, lower, *between]
     elif kind < 0.8:  # lips without their corners
-        drawn = [curve(upper)[4:-4], curve(lower)[6:-6], *between]
+        drawn = [upper[4:-4], lower[6:-6], *between]
     else:  # the line and the lower lip
-        drawn = [*between, curve(lower)[8:-8]]
+        drawn = [*between, lower[8:-8]]
     if rng.random() < 0.3:  # the fold below the lower lip
-        drawn.append(curve(lower[2:5] + _by(0, rng.uniform(6, 18))))
-    if open_by >= CLOSED and rng.random() < 0.4:  # teeth
+        fold = lower[len(lower) // 3 : 2 * len(lower) // 3]
+        drawn.append(fold * (1, 0.5) + _by(0, 0.5 * fold[:, 1].max() + rng.uniform(8, 20)))
+    if not closed and kind > GRIN:  # without lips
+        drawn = [curve(above), curve(below)]
+    if not closed and rng.random() < 0.4:  # teeth
         top, bottom = curve(above), curve(below)
         count = min(len(top), len(bottom))
         for k in np.linspace(0.15, 0.85, rng.integers(4, 9)):
             i = int(k * count)
             drawn.append(curve(np.stack([top[i], bottom[i]])))
     return drawn
+
+
+def _upper_lip(edge: np.ndarray, mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """From corner to corner above its lower edge: an arc, or with a bow in the middle; mostly fuller than it is."""
+    line, along = curve(edge), np.linspace(0, 1, len(curve(edge)))
+    height = max(edge[3, 1] - mouth[[2, 4], 1].mean(), 4) * np.exp(rng.normal(0.2, 0.25))
+    arc = np.sin(np.pi * along) ** rng.uniform(0.7, 1.5)
+    bow = rng.choice([0, rng.uniform(0.1, 0.45)], p=[0.25, 0.75])
+    return line - np.outer(height * arc * (1 - bow * np.exp(-(((along - 0.5) / 0.1) ** 2))), (0, 1)).astype(np.float32)
+
+
+def _lower_lip(edge: np.ndarray, mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """From corner to corner below its upper edge; mostly fuller than it is: else closed lips are taken for open."""
+    line, along = curve(edge), np.linspace(0, 1, len(curve(edge)))
+    height = max(mouth[[8, 9, 10], 1].mean() - edge[3, 1], 6) * np.exp(rng.normal(0.3, 0.25))
+    return line + np.outer(height * np.sin(np.pi * along) ** rng.uniform(0.6, 1.3), (0, 1)).astype(np.float32)
+
+
+def _arc(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """A mouth as a single line, between its lips' edges; how far it is bent says whether it smiles."""
+    above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
+    return [curve(above + rng.uniform(0.3, 1) * (below - above))]
+
+
+def _outline(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """The face's outline, open or closed at the top, mostly with a neck, with or without ears and shoulders."""
+    jaw = landmarks[JAW] * 1.0
+    middle, width = jaw[[0, 16]].mean(0), float(np.ptp(jaw[:, 0]))
+    top = middle - _by(0, (jaw[8, 1] - middle[1]) * rng.uniform(0.75, 1.05))
+    sides = [jaw[16] + (top - jaw[16]) * (0.06, 0.55), jaw[0] + (top - jaw[0]) * (0.06, 0.55)]
+    every = rng.choice([1, 2, 4])
+    drawn = [curve(jaw[::every])]
+    if rng.random() < 0.5:
+        drawn = [curve(np.stack([*jaw[::every], sides[0], top, sides[1]]), closed=True)]
+    elif rng.random() < 0.6:  # up to where the hair begins
+        drawn = [curve(np.stack([sides[1], *jaw[::every], sides[0]]))]
+    if rng.random() < 0.5:
+        size = rng.uniform(0.06, 0.13) * width
+        for end, towards in ((0, -1), (16, 1)):
+            low = jaw[end] + 0.9 * (jaw[abs(end - 2)] - jaw[end])
+            upper, lower = jaw[end] + _by(towards * size, -size), low + _by(towards * 0.7 * size, -0.3 * size)
+            drawn.append(curve(np.stack([jaw[end] - _by(0, 0.3 * size), upper, lower, low])))
+    if rng.random() < 0.75:
+        drawn += _neck(jaw, rng)
+    return drawn
+
+
+def _neck(jaw: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Two lines down from the jaw, most with shoulders, some with a collar."""
+    place, length, spread = rng.uniform(3.5, 6.2), rng.uniform(30, 90), rng.uniform(-6, 14)
+    roots = [np.float32([np.interp(i, JAW, jaw[:, axis]) for axis in (0, 1)]) for i in (place, 16 - place)]
+    ends = [root + _by(side * spread, length) for root, side in zip(roots, (-1, 1), strict=True)]
+    drawn = [curve(np.stack(pair)) for pair in zip(roots, ends, strict=True)]
+    if rng.random() < 0.65:
+        fall, reach = rng.uniform(10, 60), rng.uniform(80, 200)
+        for end, side in zip(ends, (-1, 1), strict=True):
+            bend = end + _by(side * 0.4 * reach, rng.uniform(0.2, 0.6) * fall)
+            drawn.append(curve(np.stack([end, bend, end + _by(side * reach, fall)])))
+    if rng.random() < 0.4:
+        drawn.append(curve(np.stack([ends[0], sum(ends) / 2 + _by(0, rng.uniform(8, 50)), ends[1]])))
+    within = [line[((line >= 0) & (line < CANVAS)).all(1)] for line in drawn]
+    return [line for line in within if len(line) >= 2]
 
 
 def _forehead(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
@@ -346,11 +432,14 @@ def _beard(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
         away = (outer[i] - inner[i]) / max(float(np.linalg.norm(outer[i] - inner[i])), 1)
         root, tip = outer[i] + share * (inner[i] - outer[i]), away * rng.uniform(6, 15) + rng.normal(0, 2, 2)
         drawn.append(curve(np.stack([root, root + tip]), SHORT_STEP))
-    if bordered:  # along the cheeks, under the nose, and mostly the jaw is a line already
+    if bordered:  # along the cheeks and under the nose; mostly the jaw is a line already
         left, right = landmarks[2] + _by(6, 0), landmarks[14] + _by(-6, 0)
         cheeks = [landmarks[48] + _by(-22, -14), landmarks[31] + _by(-8, 10), landmarks[33] + _by(0, 8)]
         cheeks += [landmarks[35] + _by(8, 10), landmarks[54] + _by(22, -14)]
         drawn.append(curve(np.stack([left, *cheeks, right])))
+        if rng.random() < 0.5:  # and under the lips
+            around = below_lips + (below_lips - landmarks[62]) * rng.uniform(0.1, 0.4) + _by(0, rng.uniform(2, 8))
+            drawn.append(curve(around))
     if rng.random() < 0.6:
         for _ in range(rng.integers(6, 24)):
             share, side = rng.uniform(0.2, 0.8), rng.uniform(0, 4)

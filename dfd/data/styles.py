@@ -71,11 +71,15 @@ def calm(strokes: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [smooth(s, CLEAN_SIGMA) for s in strokes if len(s) >= CLEAN_POINTS]
 
 
-def freehand(strokes: Sequence[np.ndarray], layout: Layout, rng: np.random.Generator) -> torch.Tensor:
+def freehand(
+    strokes: Sequence[np.ndarray], layout: Layout, rng: np.random.Generator, whole: bool = False
+) -> torch.Tensor:
     """A person's drawing of the same face: fewer, calmer, straighter or displaced strokes with any pen.
 
     Args:
         strokes: n x 2 in canvas px each, points about 2 px apart.
+        whole: whether no stroke of a part is left out: an open mouth without its upper lip looks like closed lips, and
+            taught so, encoders gave drawn closed lips a code half-way (measured).
 
     Returns:
         float32 1 x 512 x 512, ink in [0, 1].
@@ -91,7 +95,8 @@ def freehand(strokes: Sequence[np.ndarray], layout: Layout, rng: np.random.Gener
     for stroke in strokes:
         middle = stroke.mean(0)
         inside = ((middle > windows[:, :2]) & (middle < windows[:, 2:])).all(1).any()
-        if len(stroke) < (min(shortest, 8) if inside else shortest) or rng.random() < dropped:
+        left_out = rng.random() < dropped and not (whole and inside)
+        if left_out or len(stroke) < (min(shortest, 8) if inside else shortest):
             continue
         line = smooth(stroke, min(calm, 3) if inside else calm)
         if straight:
@@ -124,9 +129,10 @@ def draw(
     marks: frozenset[str] = frozenset()
     style = rng.choice(list(STYLES), p=list(STYLES.values()))
     by_hand = style in ("schematic", "freehand")
-    if style == "schematic" and person is not None:
+    whole = style == "schematic" and person is not None
+    if whole:
         strokes, marks = schematic(strokes, person, rng)
-    sketch = freehand(strokes, layout, rng) if by_hand else torch.from_numpy(lines).float()[None]
+    sketch = freehand(strokes, layout, rng, whole) if by_hand else torch.from_numpy(lines).float()[None]
     if rng.random() < 0.15 and (by_hand or style in ("lines", "overlay")):
         sketch = erase_patches(sketch, rng, rng.uniform(0.1, 0.4))
     if not by_hand:

@@ -25,7 +25,7 @@ from torch import nn
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import OLD, marked_drawings, plain_sketches, random_with_lines, with_seldom_ones
-from dfd.data.schematic import CLOSED
+from dfd.data.schematic import CLOSED, OPEN
 from dfd.models import ComponentAutoencoder
 from dfd.training.autoencoders import training_step
 from dfd.training.run import (
@@ -44,23 +44,19 @@ OFTENER = 3
 #: Faces not older than this (years) are those from which the way to the old ones leads.
 YOUNG = 35
 
-#: What a drawing says on purpose (`dfd.data.schematic.schematic`) -> the trait, and the components that see it.
+#: What a drawing says on purpose (`dfd.data.schematic.schematic`) -> the trait, how far goals are moved, and the
+#: components that see it. One is the way from the mean of the faces without the trait to the mean of those with it: at
+#: twice the way a beard or an age is hinted at, at three times it is seen, and faces are still whole at four times
+#: (seen). Lips drawn closed still parted after 0.7 of the way, and closed 0.6 of it farther on (seen).
 MEANINGS = {
-    "closed": ("closed", ("nose", "mouth")),
-    "beard": ("bearded", ("nose", "mouth")),
-    "forehead": ("old", ("left_eye", "right_eye", "remainder")),
-    "crows_feet": ("old", ("left_eye", "right_eye")),
-    "bags": ("old", ("left_eye", "right_eye")),
-    "folds": ("old", ("nose", "mouth")),
+    "closed": ("closed", 1.5, ("nose", "mouth")),
+    "smile": ("closed", -0.7, ("nose", "mouth")),
+    "beard": ("bearded", 3.0, ("nose", "mouth")),
+    "forehead": ("old", 3.0, ("left_eye", "right_eye", "remainder")),
+    "crows_feet": ("old", 3.0, ("left_eye", "right_eye")),
+    "bags": ("old", 3.0, ("left_eye", "right_eye")),
+    "folds": ("old", 3.0, ("nose", "mouth")),
 }
-
-#: How far goals are moved, in ways from the mean of the faces without a trait to the mean of those with it: at twice
-#: the way a beard or an age is hinted at, at three times it is seen, and faces are still whole at four times (seen).
-#: Lips drawn closed still parted after 0.7 of the way, and closed 0.6 of it farther on (seen).
-FARTHER = {"bearded": 3.0, "old": 3.0, "closed": 1.5}
-
-#: Mouths open by so much (px) are those from which the way to the closed ones leads.
-OPEN = 6
 
 #: A way is measured from so many faces at least, and from little more than so many, of one source and gender on both
 #: sides.
@@ -123,10 +119,10 @@ class EncoderLosses(nn.Module):
         codes = {name: teacher.encode(crops[name]).float() for name, teacher in self.teachers.items()}
         for row, drawn in enumerate(marks):
             # A set, since several wrinkles together make nobody older than one does.
-            shown = {(trait, name) for mark in drawn for trait, names in [MEANINGS[mark]] for name in names}
-            for trait, name in shown:
+            shown = {(*meaning, name) for mark in drawn for *meaning, names in [MEANINGS[mark]] for name in names}
+            for trait, farther, name in shown:
                 if name in codes and trait in ways:
-                    codes[name][row] += FARTHER[trait] * ways[trait][name].to(codes[name])
+                    codes[name][row] += farther * ways[trait][name].to(codes[name])
         return codes
 
 

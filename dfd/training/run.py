@@ -120,7 +120,7 @@ class Run:
         self.saved_at = self.logged_at = time.monotonic()
         self.images_since_log = 0
         self.sums: dict[str, float] = {}
-        self.count = 0
+        self.counts: dict[str, int] = {}
         (self.folder / "samples").mkdir(parents=True, exist_ok=True)
 
     def resume(self) -> int:
@@ -210,7 +210,7 @@ class Run:
             )
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
-        self.count += 1
+            self.counts[name] = self.counts.get(name, 0) + 1
         self.images_since_log += images
 
     def log(self, step: int, images: int, extra: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -220,10 +220,10 @@ class Run:
             "step": step,
             "images": images,
             "images_per_second": round(self.images_since_log / max(now - self.logged_at, 1e-9), 3),
-            **{name: round(total / max(self.count, 1), 5) for name, total in self.sums.items()},
+            **{name: round(total / self.counts[name], 5) for name, total in self.sums.items()},
             **{name: round(value, 5) for name, value in (extra or {}).items()},
         }
-        self.logged_at, self.images_since_log, self.sums, self.count = now, 0, {}, 0
+        self.logged_at, self.images_since_log, self.sums, self.counts = now, 0, {}, {}
         if self.accelerator.is_main_process:
             self._append(row)
         return row

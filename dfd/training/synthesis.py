@@ -29,7 +29,7 @@ from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergen
 from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
 
 #: Loss weights and optimiser settings of the prototype, known to train stably.
-L1_WEIGHT, PREVIEW_WEIGHT, KL_WEIGHT = 4.0, 2.0, 0.002
+LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0}
 ADVERSARIAL_RAMP_STEPS = 200
 CLIP_NORM = 5.0
 
@@ -39,6 +39,9 @@ NEIGHBORS = 10
 #: How often faces with beards and old ones are seen, in times of the others: drawings say both more clearly than most
 #: photos' lines do, see `dfd.training.encoders`.
 OFTENER = 3
+
+#: The first of the features (strides 2, 4, 8, 16) that tell more of shapes than of colours.
+DEEP = 2
 
 #: Side in pixels of the full-size crop that the loss networks see, besides the halved picture.
 CROP = 160
@@ -58,6 +61,7 @@ class Options(RunOptions):
     feature_matching_weight: float = 1.0
     latent_noise: float = 0.05
     projected_share: float = 0.5
+    swapped_share: float = 0.25
     min_size: int = CANVAS
     ema_decay: float = 0.998
     sample_steps: int = 200
@@ -96,6 +100,16 @@ def other_framing(photos: torch.Tensor, rng: np.random.Generator) -> torch.Tenso
     return photos[..., y : y + side, x : x + side]
 
 
+def swap_appearances(photos: torch.Tensor, share: float, rng: np.random.Generator) -> tuple[torch.Tensor, bool]:
+    """A share of the batches in another order, so that each face takes its appearance from another; and whether it is.
+
+    In use a drawing's colours are no photo's of that face. Never having met such a pair, the networks take from an
+    appearance what is for the drawing to say: where the hair ends, what is behind it.
+    """
+    swapped = len(photos) > 1 and rng.random() < share
+    return photos.roll(1, 0) if swapped else photos, swapped
+
+
 def views(pictures: torch.Tensor, corner: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
     """What the loss networks see: pictures halved, and a crop of `CROP` px at full size from `corner` (y, x).
 
@@ -105,9 +119,9 @@ def views(pictures: torch.Tensor, corner: tuple[int, int]) -> tuple[torch.Tensor
     return F.avg_pool2d(pictures, 2), pictures[..., y : y + CROP, x : x + CROP]
 
 
-def perceptual_of_views(real: list[list[torch.Tensor]], fake: list[list[torch.Tensor]]) -> torch.Tensor:
-    """Mean over the views of the perceptual distance, on the features up to stride 16."""
-    return torch.stack([perceptual(r[:4], f[:4]) for r, f in zip(real, fake, strict=True)]).mean()
+def perceptual_of_views(real: list[list[torch.Tensor]], fake: list[list[torch.Tensor]], first: int = 0) -> torch.Tensor:
+    """Mean over the views of the perceptual distance, on the features up to stride 16, from the `first` on."""
+    return torch.stack([perceptual(r[first:4], f[first:4]) for r, f in zip(real, fake, strict=True)]).mean()
 
 
 class ProjectedAdversary(nn.Module):
@@ -272,17 +286,21 @@ class SynthesisTrainer:
         with self.accelerator.autocast():
             with torch.no_grad():
                 real_features = [self.features(view) for view in views(photos, corner)]
-            made, preview, divergence = self.generator(latents, other_framing(photos, rng))
+            looks, swapped = swap_appearances(other_framing(photos, rng), options.swapped_share, rng)
+            made, preview, divergence = self.generator(latents, looks)
             fake_features = [self.features(view) for view in views(made, corner)]
         losses = {
             "l1": F.l1_loss(made, photos),
             "perceptual": perceptual_of_views(real_features, fake_features),
             "kl": divergence,
         }
-        total = L1_WEIGHT * losses["l1"] + losses["perceptual"] + KL_WEIGHT * divergence
         if preview is not None:
             losses["preview"] = F.l1_loss(preview, F.avg_pool2d(photos, CANVAS // preview.shape[-1]))
-            total = total + PREVIEW_WEIGHT * losses["preview"]
+        if swapped:  # the colours are not the photo's: only what is where can be compared
+            losses = {"kl": divergence, "swapped": perceptual_of_views(real_features, fake_features, DEEP)}
+        total = sum(LOSS_WEIGHTS[name] * value for name, value in losses.items())
+        if swapped and preview is not None:
+            total = total + 0 * preview.sum()  # several processes wait until every parameter has a gradient
         adversarial = self.raw_discriminator is not None and step >= options.adversarial_start * self.total_steps
         if adversarial:
             projected = options.discriminator == "projected"

@@ -4,13 +4,39 @@ import numpy as np
 import pytest
 from face_folder import drawn_landmarks
 
-from dfd.data.schematic import MARKS, MOUTH, NOSE, REACH, Person, curve, schematic
+from dfd.data import schematic as module
+from dfd.data.schematic import MARKS, MOUTH, NOSE, REACH, Person, _lower_lip, _upper_lip, curve, schematic
 
 LANDMARKS = drawn_landmarks()
 
 
 def drawings(landmarks=LANDMARKS, strokes=(), count=40, **traits):
     return [schematic(strokes, Person(landmarks, **traits), np.random.default_rng(seed))[0] for seed in range(count)]
+
+
+@pytest.fixture(autouse=True)
+def rest_as_it_is(monkeypatch):
+    """The rest of a drawing is not drawn anew, so that what is found was drawn by a feature."""
+    monkeypatch.setattr(module, "OUTLINE", 0)
+
+
+def test_in_some_the_rest_is_drawn_anew(monkeypatch):
+    monkeypatch.undo()
+    away = LANDMARKS[8] + np.float32([[-200, 20], [-190, 25], [-180, 20]])
+    jaw, chin = LANDMARKS[:17], LANDMARKS[8, 1]
+    kept, necks, shoulders = 0, 0, 0
+    for strokes in drawings(strokes=[away], count=200):
+        if any(np.array_equal(stroke, away) for stroke in strokes):
+            kept += 1
+            continue
+        points = np.concatenate(strokes)
+        assert (np.linalg.norm(points[:, None] - jaw[4:13], axis=2).min(0) < 12).all()
+        assert (points >= 0).all() and (points < 512).all()
+        low = [s for s in strokes if s[0, 1] > chin - 60 and s[-1, 1] > chin and s[0, 1] < s[-1, 1]]
+        necks += len(low) >= 2
+        shoulders += any(np.ptp(s[:, 0]) > 60 for s in low)
+    assert 0.4 < kept / 200 < 0.8
+    assert necks > 0.5 * (200 - kept) and 5 < shoulders < necks
 
 
 def test_strokes_are_fine_finite_and_within_the_face():
@@ -34,7 +60,7 @@ def lined(**traits):
 
 
 def test_wrinkles_are_drawn_for_the_old():
-    assert lined(age=25) < 0.2 < 0.4 < lined(age=60)
+    assert lined(age=25, count=120) < 0.2 < 0.4 < lined(age=60, count=120)
     many = [np.mean([len(strokes) for strokes in drawings(age=age)]) for age in (25, 42, 60)]
     assert many[0] + 1 < many[1] < many[2] - 1
 
@@ -57,11 +83,37 @@ def test_what_is_drawn_on_the_skin_is_told():
     for seed in range(30):
         found = [schematic([], Person(LANDMARKS, True, age), np.random.default_rng(seed)) for age in (20, 60)]
         (young, few), (old, many) = found
-        assert few <= many <= set(MARKS)
+        assert few <= many <= {*MARKS, "smile"}
         assert few < many or len(old) == len(young)
     closed = LANDMARKS.copy()
     closed[60:68, 1] = LANDMARKS[MOUTH][:, 1].mean()
     assert "closed" in schematic([], Person(closed), np.random.default_rng(0))[1]
+
+
+def test_a_smile_in_one_line_is_told_and_one_with_lips_is_not():
+    """The lips of these landmarks are far apart."""
+    told = ["smile" in schematic([], Person(LANDMARKS), np.random.default_rng(seed))[1] for seed in range(200)]
+    assert 0.1 < np.mean(told) < 0.3
+    for smiles, strokes in zip(told, drawings(count=200), strict=True):
+        mouth = LANDMARKS[MOUTH].mean(0)
+        about = [s for s in strokes if (np.abs(s.mean(0) - mouth) < (25, 15)).all()]
+        assert len(about) == 1 or not smiles
+
+
+def test_lips_go_from_corner_to_corner_and_some_have_a_bow():
+    corners, middle = LANDMARKS[[48, 54]], LANDMARKS[MOUTH].mean(0)
+    bows = 0
+    for seed in range(60):
+        upper, lower = (
+            lip(LANDMARKS[[48, 60, 61, 62, 63, 64, 54]], LANDMARKS[MOUTH], np.random.default_rng(seed))
+            for lip in (_upper_lip, _lower_lip)
+        )
+        for lip in (upper, lower):
+            np.testing.assert_allclose(lip[[0, -1]], corners, atol=1)
+        assert upper[:, 1].min() < middle[1] < lower[:, 1].max()
+        centre = len(upper) // 2
+        bows += upper[centre, 1] > upper[:centre, 1].min() + 1
+    assert 20 < bows < 55
 
 
 def test_every_feature_is_drawn_where_it_is():
@@ -70,7 +122,7 @@ def test_every_feature_is_drawn_where_it_is():
         for feature in (range(17, 22), range(22, 27), range(36, 42), range(42, 48), NOSE, MOUTH):
             box = LANDMARKS[feature]
             inside = ((points > box.min(0) - 10) & (points < box.max(0) + 10)).all(1)
-            assert inside.sum() >= 8
+            assert inside.sum() >= 3  # a dot for an eye has few
 
 
 def test_the_features_replace_the_strokes_that_show_them_and_no_others():

@@ -16,7 +16,7 @@ from dfd.data.schematic import Person
 from dfd.models import presets
 from dfd.training import encoders
 from dfd.training.encoders import (
-    FARTHER,
+    MEANINGS,
     EncoderLosses,
     Options,
     code_distance,
@@ -72,7 +72,7 @@ def test_marks_move_the_goals_where_they_are_seen(drawings):
     ways["old"] = {name: torch.full((64,), 10.0) for name in losses.teachers}
     plain = losses.goals(lines)
     marked = losses.goals(lines, [{"beard"}, {"crows_feet", "bags"}, {"beard", "folds"}, set()], ways)
-    bearded, old = FARTHER["bearded"], 10 * FARTHER["old"]
+    bearded, old = MEANINGS["beard"][1], 10 * MEANINGS["folds"][1]
     wanted = {"nose": (bearded, 0, bearded + old, 0), "left_eye": (0, old, 0, 0)}
     wanted["mouth"] = wanted["nose"]
     for name, by_row in wanted.items():

@@ -11,7 +11,7 @@ from dfd.data.pairs import load_photos, plain_sketches
 from dfd.models import FeatureMapping, presets
 from dfd.training import synthesis
 from dfd.training.run import Run
-from dfd.training.synthesis import Options, SynthesisTrainer, other_framing, train, views
+from dfd.training.synthesis import Options, SynthesisTrainer, other_framing, swap_appearances, train, views
 
 LATENT_DIM = 64
 LOGIT_BIAS = {"projected": ".6.bias", "multiscale": ".4.bias"}
@@ -58,7 +58,9 @@ def test_every_generator_and_discriminator_parameter_receives_a_gradient(
     build = synthesis.build_discriminator  # the paper's width takes long at 512 px; the wiring is the same
     narrow = {"multiscale": lambda kind: synthesis.MultiScaleAdversary(width=8), "projected": build}
     monkeypatch.setattr(synthesis, "build_discriminator", narrow[discriminator])
-    trainer = make_trainer(options, 3, discriminator=discriminator, adversarial_loss=loss, adversarial_start=0)
+    trainer = make_trainer(
+        options, 3, discriminator=discriminator, adversarial_loss=loss, adversarial_start=0, swapped_share=0
+    )
     networks = torch.nn.ModuleDict({"g": trainer.raw_generator, "d": trainer.raw_discriminator})
     before = {name: p.detach().clone() for name, p in networks.named_parameters()}
     reached = set()
@@ -77,8 +79,7 @@ def test_every_generator_and_discriminator_parameter_receives_a_gradient(
 
 def test_the_adversarial_loss_itself_reaches_the_generator(options, four, monkeypatch):
     """With every other loss at zero weight the generator still learns: the adversarial loss is not detached."""
-    for name in ("L1_WEIGHT", "PREVIEW_WEIGHT", "KL_WEIGHT"):
-        monkeypatch.setattr(synthesis, name, 0.0)
+    monkeypatch.setattr(synthesis, "LOSS_WEIGHTS", dict.fromkeys(synthesis.LOSS_WEIGHTS, 0.0))
     monkeypatch.setattr(synthesis, "perceptual", lambda real, fake: torch.zeros(()))
     monkeypatch.setattr(synthesis, "ADVERSARIAL_RAMP_STEPS", 1e-9)
     trainer = make_trainer(options, 10, adversarial_start=0)
@@ -97,7 +98,7 @@ def test_the_encoders_stay_frozen(options, four):
 
 def test_overfits_four_faces(options, four, monkeypatch):
     monkeypatch.setattr(synthesis, "other_framing", lambda photos, rng: photos)
-    trainer = make_trainer(options, 10_000, discriminator="none", learning_rate=5e-3, latent_noise=0)
+    trainer = make_trainer(options, 10_000, discriminator="none", learning_rate=5e-3, latent_noise=0, swapped_share=0)
     trainer.raw_generator.feature_mapping.set_statistics(trainer.encode(four[0]))
     losses = [trainer.step(step + 100, *four, np.random.default_rng(0)) for step in range(100)]
     l1 = [float(loss["l1"]) for loss in losses]
@@ -127,6 +128,19 @@ def test_codes_are_refined_onto_the_other_faces(options):
     trainer.options.projected_share = 0.0
     kept = trainer.refine(codes, ids, np.random.default_rng(0))
     assert all(torch.equal(kept[name], codes[name]) for name in COMPONENTS)
+
+
+def test_some_faces_take_their_appearance_from_another(options, four):
+    swaps = [swap_appearances(four[1], 0.25, np.random.default_rng(seed)) for seed in range(40)]
+    assert 3 <= sum(swapped for _, swapped in swaps) <= 20
+    for photos, swapped in swaps:
+        assert [torch.equal(a, b) for a, b in zip(photos, four[1], strict=True)] == [not swapped] * 4
+    assert not swap_appearances(four[1][:1], 1.0, np.random.default_rng(0))[1], "there is no other"
+
+    trainer = make_trainer(options, 10, swapped_share=1.0, adversarial_start=0)
+    losses = trainer.step(1, *(x[:2] for x in four), np.random.default_rng(0))
+    assert set(losses) == {"kl", "swapped", "generator", "gradient", "discriminator"}, "no colours are compared"
+    assert all(p.grad is not None for p in trainer.raw_generator.parameters())
 
 
 def test_appearance_is_taken_from_another_framing_of_the_same_photos(four):

@@ -1,5 +1,8 @@
 """What the page computes, and what it does not compute twice."""
 
+import platform
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -223,6 +226,30 @@ def test_two_faces_are_made_at_the_same_time_where_there_are_cores(pipe, face, m
     monkeypatch.setattr(Engine, "_picture", lambda *_: None)
     with ThreadPoolExecutor(2) as visitors:
         list(visitors.map(lambda number: engine.face(face(number), SETTINGS), range(2)))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's arenas")
+@pytest.mark.parametrize("shared", [True, False])
+def test_threads_share_one_arena(shared):
+    code = f"""
+import ctypes, threading
+from dfd.ui import engine
+{"engine.share_one_arena()" if shared else ""}
+libc, barrier = ctypes.CDLL(None), threading.Barrier(6)
+libc.fdopen.restype = ctypes.c_void_p
+def work():
+    barrier.wait()
+    libc.malloc(50_000)
+    barrier.wait()
+threads = [threading.Thread(target=work) for _ in range(6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert (found.count("<heap nr=") == 1) == shared
 
 
 def test_errors_come_through_as_they_are(engine, face, monkeypatch):
