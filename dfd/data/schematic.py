@@ -59,11 +59,9 @@ LARGER, LARGER_MOUTH = 0.12, 0.24
 SHORT_STEP = 0.6
 
 #: Shares of the drawings whose eyes are dots or circles without lids, and whose mouth is a single line, as drawn in a
-#: hurry. How far that line is bent says whether the mouth smiles.
-DOTS, ONE_LINE = 0.06, 0.2
-
-#: Of the mouths that are open those with a kind (0 to 1) beyond this have no lips, only a line above and one below.
-GRIN = 0.7
+#: hurry. How far that line is bent says whether the mouth smiles. And the share of the mouths with lips far apart that
+#: are a line above and one below, without lips.
+DOTS, ONE_LINE, GRIN = 0.06, 0.2, 0.3
 
 Strokes = list[np.ndarray]
 
@@ -102,7 +100,7 @@ def schematic(
 
     Returns:
         strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones; and what they say on
-        purpose: which of `MARKS` are among them, "closed" for a closed mouth, and "smile" for a smile in one line.
+        purpose: which of `MARKS` are among them, "closed" for a closed mouth, and "smile" for one without lips.
     """
     landmarks = person.landmarks
     mouth = landmarks[MOUTH]
@@ -122,13 +120,17 @@ def schematic(
         features.append((landmarks[lids], drawn))
         features.append((landmarks[brows], brow(landmarks[brows], rng)))
     features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
-    one_line, closed = rng.random() < ONE_LINE, person.lips_apart < CLOSED
-    features.append((mouth, _arc(mouth, rng) if one_line else _mouth(mouth, closed, rng)))
+    closed, wide = person.lips_apart < CLOSED, person.lips_apart > OPEN
+    one_line, grin = rng.random() < ONE_LINE, wide and rng.random() < GRIN
+    if one_line:
+        features.append((mouth, _arc(mouth, rng)))
+    else:
+        features.append((mouth, _grin(mouth, rng) if grin else _mouth(mouth, closed, rng)))
     marks = [name for name, shares in WRINKLES.items() if rng.random() < _by_age(shares, person.age)]
     marks += ["beard"] if person.bearded and rng.random() < BEARD else []
     on_skin = [stroke for name in marks for stroke in MARKS[name](landmarks, rng)]
     marks += ["closed"] if closed else []
-    marks += ["smile"] if one_line and person.lips_apart > OPEN else []
+    marks += ["smile"] if wide and (one_line or grin) else []
     boxes = np.stack([np.concatenate([p.min(0) - REACH, p.max(0) + REACH]) for p, _ in features])
     middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
     inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
@@ -293,15 +295,27 @@ def _mouth(mouth: np.ndarray, closed: bool, rng: np.random.Generator) -> Strokes
     if rng.random() < 0.3:  # the fold below the lower lip
         fold = lower[len(lower) // 3 : 2 * len(lower) // 3]
         drawn.append(fold * (1, 0.5) + _by(0, 0.5 * fold[:, 1].max() + rng.uniform(8, 20)))
-    if not closed and kind > GRIN:  # without lips
-        drawn = [curve(above), curve(below)]
-    if not closed and rng.random() < 0.4:  # teeth
-        top, bottom = curve(above), curve(below)
-        count = min(len(top), len(bottom))
-        for k in np.linspace(0.15, 0.85, rng.integers(4, 9)):
-            i = int(k * count)
-            drawn.append(curve(np.stack([top[i], bottom[i]])))
-    return drawn
+    return drawn if closed else drawn + _teeth(above, below, rng)
+
+
+def _teeth(above: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Between two edges, in some drawings."""
+    if rng.random() > 0.4:
+        return []
+    top, bottom = curve(above), curve(below)
+    count = min(len(top), len(bottom))
+    places = [int(k * count) for k in np.linspace(0.15, 0.85, rng.integers(4, 9))]
+    return [curve(np.stack([top[i], bottom[i]])) for i in places]
+
+
+def _grin(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """A line above and one below, wider open than it is."""
+    above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
+    flat = np.linspace(above[0], above[-1], 7)
+    above = above + rng.uniform(0, 1) * (flat - above)
+    wider = (mouth[6, 0] - mouth[0, 0]) * rng.uniform(0, 0.35) * np.sin(np.linspace(0, np.pi, 7)) ** rng.uniform(0.5, 1)
+    below = below + np.outer(wider, (0, 1))
+    return [curve(above), curve(below), *_teeth(above, below, rng)]
 
 
 def _upper_lip(edge: np.ndarray, mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
