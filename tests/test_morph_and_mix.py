@@ -158,7 +158,7 @@ def test_the_map_of_another_mouth_differs_only_in_its_window(shipped):
 
 
 def test_another_mouth_changes_the_mouth_and_leaves_the_rest_nearly_alone(shipped):
-    """Of nine pairs of examples the window changed by 3.9 to 12.5 levels of 255 and the rest by 0.5 to 2.2."""
+    """Of nine pairs of examples the window changed by 8.3 to 22.3 levels of 255 and the rest by 0.6 to 3.3."""
     pipe, *faces = shipped
     for rest in faces[:2]:
         pictures = [pixels(pipe.mix({"mouth": mouth, "remainder": rest}).images[0]) for mouth in (rest, faces[2])]
@@ -166,8 +166,8 @@ def test_another_mouth_changes_the_mouth_and_leaves_the_rest_nearly_alone(shippe
         window = pipe.layout.windows["mouth"].slices
         inside = changed[window].mean()
         changed[window] = np.nan
-        assert inside > 3 * np.nanmean(changed) and inside > 2
-        assert np.nanmean(changed) < 3
+        assert inside > 4 * np.nanmean(changed) and inside > 4
+        assert np.nanmean(changed) < 4  # a beard goes on beside the window
 
 
 def test_the_giver_of_the_appearance_gives_the_colours(pipe, face):
