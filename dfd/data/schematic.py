@@ -277,7 +277,7 @@ def _nose(nose: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 def _mouth(mouth: np.ndarray, closed: bool, rng: np.random.Generator) -> Strokes:
     """Lips and what is between them; or that and a lower lip hinted at."""
-    above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
+    above, below = _edges(mouth)
     if closed:
         above = below = (above + below) / 2
     else:
@@ -298,6 +298,11 @@ def _mouth(mouth: np.ndarray, closed: bool, rng: np.random.Generator) -> Strokes
     return drawn if closed else drawn + _teeth(above, below, rng)
 
 
+def _edges(mouth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The upper lip's lower edge and the lower lip's upper edge, from corner to corner, 7 x 2 each."""
+    return mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
+
+
 def _teeth(above: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> Strokes:
     """Between two edges, in some drawings."""
     if rng.random() > 0.4:
@@ -310,7 +315,7 @@ def _teeth(above: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> St
 
 def _grin(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
     """A line above and one below, wider open than it is."""
-    above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
+    above, below = _edges(mouth)
     flat = np.linspace(above[0], above[-1], 7)
     above = above + rng.uniform(0, 1) * (flat - above)
     wider = (mouth[6, 0] - mouth[0, 0]) * rng.uniform(0, 0.35) * np.sin(np.linspace(0, np.pi, 7)) ** rng.uniform(0.5, 1)
@@ -320,7 +325,8 @@ def _grin(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 def _upper_lip(edge: np.ndarray, mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """From corner to corner above its lower edge: an arc, or with a bow in the middle; mostly fuller than it is."""
-    line, along = curve(edge), np.linspace(0, 1, len(curve(edge)))
+    line = curve(edge)
+    along = np.linspace(0, 1, len(line))
     height = max(edge[3, 1] - mouth[[2, 4], 1].mean(), 4) * np.exp(rng.normal(0.2, 0.25))
     arc = np.sin(np.pi * along) ** rng.uniform(0.7, 1.5)
     bow = rng.choice([0, rng.uniform(0.1, 0.45)], p=[0.25, 0.75])
@@ -329,14 +335,15 @@ def _upper_lip(edge: np.ndarray, mouth: np.ndarray, rng: np.random.Generator) ->
 
 def _lower_lip(edge: np.ndarray, mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """From corner to corner below its upper edge; mostly fuller than it is: else closed lips are taken for open."""
-    line, along = curve(edge), np.linspace(0, 1, len(curve(edge)))
+    line = curve(edge)
+    along = np.linspace(0, 1, len(line))
     height = max(mouth[[8, 9, 10], 1].mean() - edge[3, 1], 6) * np.exp(rng.normal(0.3, 0.25))
     return line + np.outer(height * np.sin(np.pi * along) ** rng.uniform(0.6, 1.3), (0, 1)).astype(np.float32)
 
 
 def _arc(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
     """A mouth as a single line, between its lips' edges; how far it is bent says whether it smiles."""
-    above, below = mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
+    above, below = _edges(mouth)
     return [curve(above + rng.uniform(0.3, 1) * (below - above))]
 
 
