@@ -131,18 +131,25 @@ def schematic(
     on_skin = [stroke for name in marks for stroke in MARKS[name](landmarks, rng)]
     marks += ["closed"] if closed else []
     marks += ["smile"] if wide and (one_line or grin) else []
-    boxes = np.stack([np.concatenate([p.min(0) - REACH, p.max(0) + REACH]) for p, _ in features])
-    middles = np.stack([s.mean(0) for s in strokes]) if len(strokes) else np.zeros((0, 2))
-    inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
-    result = [stroke for stroke, covered in zip(strokes, inside, strict=True) if not covered]
-    if rng.random() < OUTLINE:
-        result = _outline(landmarks, rng)
+    result = (
+        _outline(landmarks, rng) if rng.random() < OUTLINE else _outside(strokes, [points for points, _ in features])
+    )
     if person.hair is not None and rng.random() < HAIR:  # now: the middle of a hairline may lie in a feature
         result = hair.draw(result, person.hair, landmarks, rng)
     for points, drawn in features:
         move = _hand(points.mean(0), LARGER_MOUTH if points is mouth else LARGER, rng)
         result += [move(stroke) for stroke in drawn]
     return result + on_skin, frozenset(marks)
+
+
+def _outside(strokes: Sequence[np.ndarray], features: Sequence[np.ndarray]) -> Strokes:
+    """The strokes whose middle is near no feature's box (each given by its landmarks, n x 2)."""
+    if not len(strokes):
+        return []
+    boxes = np.stack([np.concatenate([points.min(0) - REACH, points.max(0) + REACH]) for points in features])
+    middles = np.stack([s.mean(0) for s in strokes])
+    inside = ((middles[:, None] > boxes[:, :2]) & (middles[:, None] < boxes[:, 2:])).all(2).any(1)
+    return [stroke for stroke, covered in zip(strokes, inside, strict=True) if not covered]
 
 
 def _by_age(shares: tuple[float, float], age: float | None) -> float:
@@ -295,7 +302,7 @@ def _mouth(mouth: np.ndarray, closed: bool, rng: np.random.Generator) -> Strokes
     if rng.random() < 0.3:  # the fold below the lower lip
         fold = lower[len(lower) // 3 : 2 * len(lower) // 3]
         drawn.append(fold * (1, 0.5) + _by(0, 0.5 * fold[:, 1].max() + rng.uniform(8, 20)))
-    return drawn if closed else drawn + _teeth(above, below, rng)
+    return drawn if closed else drawn + _teeth(*between, rng)
 
 
 def _edges(mouth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -303,11 +310,10 @@ def _edges(mouth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mouth[[0, 12, 13, 14, 15, 16, 6]], mouth[[0, 12, 19, 18, 17, 16, 6]]
 
 
-def _teeth(above: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> Strokes:
-    """Between two edges, in some drawings."""
+def _teeth(top: np.ndarray, bottom: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Between two lines, in some drawings."""
     if rng.random() > 0.4:
         return []
-    top, bottom = curve(above), curve(below)
     count = min(len(top), len(bottom))
     places = [int(k * count) for k in np.linspace(0.15, 0.85, rng.integers(4, 9))]
     return [curve(np.stack([top[i], bottom[i]])) for i in places]
@@ -319,8 +325,8 @@ def _grin(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
     flat = np.linspace(above[0], above[-1], 7)
     above = above + rng.uniform(0, 1) * (flat - above)
     wider = (mouth[6, 0] - mouth[0, 0]) * rng.uniform(0, 0.35) * np.sin(np.linspace(0, np.pi, 7)) ** rng.uniform(0.5, 1)
-    below = below + np.outer(wider, (0, 1))
-    return [curve(above), curve(below), *_teeth(above, below, rng)]
+    lips = [curve(above), curve(below + np.outer(wider, (0, 1)))]
+    return lips + _teeth(*lips, rng)
 
 
 def _upper_lip(edge: np.ndarray, mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -349,16 +355,17 @@ def _arc(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 def _outline(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
     """The face's outline, open or closed at the top, mostly with a neck, with or without ears and shoulders."""
-    jaw = landmarks[JAW] * 1.0
+    jaw = landmarks[JAW]
     middle, width = jaw[[0, 16]].mean(0), float(np.ptp(jaw[:, 0]))
     top = middle - _by(0, (jaw[8, 1] - middle[1]) * rng.uniform(0.75, 1.05))
-    sides = [jaw[16] + (top - jaw[16]) * (0.06, 0.55), jaw[0] + (top - jaw[0]) * (0.06, 0.55)]
-    every = rng.choice([1, 2, 4])
-    drawn = [curve(jaw[::every])]
+    left, right = (jaw[end] + (top - jaw[end]) * (0.06, 0.55) for end in (0, 16))
+    chin = jaw[:: rng.choice([1, 2, 4])]
     if rng.random() < 0.5:
-        drawn = [curve(np.stack([*jaw[::every], sides[0], top, sides[1]]), closed=True)]
+        drawn = [curve(np.stack([*chin, right, top, left]), closed=True)]
     elif rng.random() < 0.6:  # up to where the hair begins
-        drawn = [curve(np.stack([sides[1], *jaw[::every], sides[0]]))]
+        drawn = [curve(np.stack([left, *chin, right]))]
+    else:
+        drawn = [curve(chin)]
     if rng.random() < 0.5:
         size = rng.uniform(0.06, 0.13) * width
         for end, towards in ((0, -1), (16, 1)):

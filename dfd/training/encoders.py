@@ -44,19 +44,21 @@ OFTENER = 3
 #: Faces not older than this (years) are those from which the way to the old ones leads.
 YOUNG = 35
 
-#: What a drawing says on purpose (`dfd.data.schematic.schematic`) -> the trait, how far goals are moved, and the
-#: components that see it. One is the way from the mean of the faces without the trait to the mean of those with it: at
-#: twice the way a beard or an age is hinted at, at three times it is seen, and faces are still whole at four times
-#: (seen). Lips drawn closed still parted after 0.7 of the way, and closed 0.6 of it farther on (seen).
+#: What a drawing says on purpose (`dfd.data.schematic.schematic`) -> the trait, and the components that see it.
 MEANINGS = {
-    "closed": ("closed", 1.5, ("nose", "mouth")),
-    "smile": ("closed", -0.7, ("nose", "mouth")),
-    "beard": ("bearded", 3.0, ("nose", "mouth")),
-    "forehead": ("old", 3.0, ("left_eye", "right_eye", "remainder")),
-    "crows_feet": ("old", 3.0, ("left_eye", "right_eye")),
-    "bags": ("old", 3.0, ("left_eye", "right_eye")),
-    "folds": ("old", 3.0, ("nose", "mouth")),
+    "closed": ("closed", ("nose", "mouth")),
+    "smile": ("open", ("nose", "mouth")),
+    "beard": ("bearded", ("nose", "mouth")),
+    "forehead": ("old", ("left_eye", "right_eye", "remainder")),
+    "crows_feet": ("old", ("left_eye", "right_eye")),
+    "bags": ("old", ("left_eye", "right_eye")),
+    "folds": ("old", ("nose", "mouth")),
 }
+
+#: How far goals are moved, in ways from the mean of the faces without a trait to the mean of those with it: at twice
+#: the way a beard or an age is hinted at, at three times it is seen, and faces are still whole at four times (seen).
+#: Lips drawn closed still parted after 0.7 of the way, and closed 0.6 of it farther on (seen).
+FARTHER = {"bearded": 3.0, "old": 3.0, "closed": 1.5, "open": 0.7}
 
 #: A way is measured from so many faces at least, and from little more than so many, of one source and gender on both
 #: sides.
@@ -119,10 +121,10 @@ class EncoderLosses(nn.Module):
         codes = {name: teacher.encode(crops[name]).float() for name, teacher in self.teachers.items()}
         for row, drawn in enumerate(marks):
             # A set, since several wrinkles together make nobody older than one does.
-            shown = {(*meaning, name) for mark in drawn for *meaning, names in [MEANINGS[mark]] for name in names}
-            for trait, farther, name in shown:
+            shown = {(trait, name) for mark in drawn for trait, names in [MEANINGS[mark]] for name in names}
+            for trait, name in shown:
                 if name in codes and trait in ways:
-                    codes[name][row] += farther * ways[trait][name].to(codes[name])
+                    codes[name][row] += FARTHER[trait] * ways[trait][name].to(codes[name])
         return codes
 
 
@@ -158,7 +160,10 @@ def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray)
                 way = weight * (means[0][name] - means[1][name])
                 sums.setdefault(trait, {})[name] = sums.get(trait, {}).get(name, 0) + way
             counts[trait] = counts.get(trait, 0) + weight
-    return {trait: {name: way / counts[trait] for name, way in ways.items()} for trait, ways in sums.items()}
+    ways = {trait: {name: way / counts[trait] for name, way in parts.items()} for trait, parts in sums.items()}
+    if "closed" in ways:
+        ways["open"] = {name: -way for name, way in ways["closed"].items()}
+    return ways
 
 
 def _mean_codes(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray, device: torch.device):

@@ -289,15 +289,14 @@ class SynthesisTrainer:
             looks, swapped = swap_appearances(other_framing(photos, rng), options.swapped_share, rng)
             made, preview, divergence = self.generator(latents, looks)
             fake_features = [self.features(view) for view in views(made, corner)]
-        losses = {
-            "l1": F.l1_loss(made, photos),
-            "perceptual": perceptual_of_views(real_features, fake_features),
-            "kl": divergence,
-        }
-        if preview is not None:
-            losses["preview"] = F.l1_loss(preview, F.avg_pool2d(photos, CANVAS // preview.shape[-1]))
+        losses = {"kl": divergence}
         if swapped:  # the colours are not the photo's: only what is where can be compared
-            losses = {"kl": divergence, "swapped": perceptual_of_views(real_features, fake_features, DEEP)}
+            losses["swapped"] = perceptual_of_views(real_features, fake_features, DEEP)
+        else:
+            losses["l1"] = F.l1_loss(made, photos)
+            losses["perceptual"] = perceptual_of_views(real_features, fake_features)
+            if preview is not None:
+                losses["preview"] = F.l1_loss(preview, F.avg_pool2d(photos, CANVAS // preview.shape[-1]))
         total = sum(LOSS_WEIGHTS[name] * value for name, value in losses.items())
         if swapped and preview is not None:
             total = total + 0 * preview.sum()  # several processes wait until every parameter has a gradient

@@ -122,13 +122,14 @@ def test_lips_go_from_corner_to_corner_and_some_have_a_bow():
     assert 20 < bows < 55
 
 
-def test_every_feature_is_drawn_where_it_is():
+def test_every_feature_is_drawn_where_it_is(monkeypatch):
+    monkeypatch.setattr(module, "DOTS", 0)  # such eyes have few points
     for strokes in drawings():
         points = np.concatenate(strokes)
         for feature in (range(17, 22), range(22, 27), range(36, 42), range(42, 48), NOSE, MOUTH):
             box = LANDMARKS[feature]
             inside = ((points > box.min(0) - 10) & (points < box.max(0) + 10)).all(1)
-            assert inside.sum() >= 3  # a dot for an eye has few
+            assert inside.sum() >= 7
 
 
 def test_the_features_replace_the_strokes_that_show_them_and_no_others():

@@ -16,7 +16,7 @@ from dfd.data.schematic import Person
 from dfd.models import presets
 from dfd.training import encoders
 from dfd.training.encoders import (
-    MEANINGS,
+    FARTHER,
     EncoderLosses,
     Options,
     code_distance,
@@ -72,7 +72,7 @@ def test_marks_move_the_goals_where_they_are_seen(drawings):
     ways["old"] = {name: torch.full((64,), 10.0) for name in losses.teachers}
     plain = losses.goals(lines)
     marked = losses.goals(lines, [{"beard"}, {"crows_feet", "bags"}, {"beard", "folds"}, set()], ways)
-    bearded, old = MEANINGS["beard"][1], 10 * MEANINGS["folds"][1]
+    bearded, old = FARTHER["bearded"], 10 * FARTHER["old"]
     wanted = {"nose": (bearded, 0, bearded + old, 0), "left_eye": (0, old, 0, 0)}
     wanted["mouth"] = wanted["nose"]
     for name, by_row in wanted.items():
@@ -103,6 +103,7 @@ def test_ways_lead_from_faces_without_to_faces_with_a_trait(monkeypatch):
     ways = measured_ways(losses, Faces(), many)
     for trait, wanted in (("bearded", [1, 0, 0, 0, 0]), ("old", [0, 1, 0, 0, 0]), ("closed", [0, 0, 0, 0, 1])):
         assert ways[trait]["nose"].tolist() == pytest.approx(wanted, abs=0.15)
+    assert torch.equal(ways["open"]["nose"], -ways["closed"]["nose"])
     assert measured_ways(losses, Faces(), many[:16]).keys() == set(), "too few"
 
 
