@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     _common(stage, _defaults(encoders.Options))
     stage.set_defaults(run=lambda values: encoders.train(encoders.Options(**values)))
 
-    stage = stages.add_parser("synthesis", help="stage II: feature mapping and image synthesis, encoders frozen")
+    stage = stages.add_parser("synthesis", help="stage II: feature mapping and image synthesis")
     _common(stage, _defaults(synthesis.Options))
     stage.add_argument("--autoencoders", type=Path, required=True, help="folder with <component>_autoencoder folders")
     stage.add_argument("--discriminator", choices=["projected", "multiscale", "none"])
@@ -72,6 +72,10 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--feature-matching-weight", type=float, help="multi-scale discriminator only")
     stage.add_argument("--latent-noise", type=float, help="noise on codes, as a share of their spread")
     stage.add_argument("--projected-share", type=float, help="share of drawings whose codes are projected, as in use")
+    stage.add_argument("--swapped-share", type=float, help="share of steps with other photos' appearances")
+    stage.add_argument(
+        "--train-encoders", action="store_true", help="train the encoders with the rest; the paper does not"
+    )
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
     stage.set_defaults(run=lambda values: synthesis.train(synthesis.Options(**values)))
 

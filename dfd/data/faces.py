@@ -144,6 +144,8 @@ class FaceFolder:
             self._mark(folder)
         if (folder / "landmarks.npy").is_file() and not (folder / "chin_shades.npy").is_file():
             self._look_for_beards(folder)
+        if (folder / "landmarks.npy").is_file() and not (folder / "glasses.npy").is_file():
+            self._look_for_glasses(folder)
         if (folder / "landmarks.npy").is_file() and not (folder / "hair.npy").is_file():
             self._look_for_hair(folder)
         self._points = np.load(folder / "stroke_points.npy", mmap_mode="r")
@@ -152,6 +154,7 @@ class FaceFolder:
         self.landmarks = np.load(folder / "landmarks.npy") if (folder / "landmarks.npy").is_file() else None
         if self.landmarks is not None:
             self._chin_shades = np.load(folder / "chin_shades.npy")
+            self._glasses = np.load(folder / "glasses.npy")
             self._hair = np.load(folder / "hair.npy", mmap_mode="r")
 
     @staticmethod
@@ -231,6 +234,14 @@ class FaceFolder:
         shades = self._of_all(landmarks.chin_shade, self.photos, marks, desc="looking for beards")
         _save(folder / "chin_shades.npy", np.float16(shades))
 
+    def _look_for_glasses(self, folder: Path) -> None:
+        """Finds out who wears glasses."""
+        marks = np.load(folder / "landmarks.npy")
+        _save(
+            folder / "glasses.npy",
+            np.array(self._of_all(landmarks.wears_glasses, self.photos, marks, desc="looking for glasses")),
+        )
+
     def _look_for_hair(self, folder: Path) -> None:
         """Finds the hair in all photos."""
         marks = np.load(folder / "landmarks.npy")
@@ -246,7 +257,13 @@ class FaceFolder:
             return None
         bearded = self.genders[index] != FEMALE and self._chin_shades[index] < landmarks.BEARDED
         mask = np.unpackbits(self._hair[index], axis=-1).astype(bool)
-        return Person(self.landmarks[index].astype(np.float32), bool(bearded), self._age(self.rows[index]), mask)
+        return Person(
+            landmarks=self.landmarks[index].astype(np.float32),
+            bearded=bool(bearded),
+            glasses=bool(self._glasses[index]),
+            age=self._age(self.rows[index]),
+            hair=mask,
+        )
 
     @staticmethod
     def _age(row: dict[str, str]) -> float | None:

@@ -14,9 +14,9 @@ OLD = 45
 
 
 def with_seldom_ones(faces: FaceFolder, indices: np.ndarray, times: int) -> np.ndarray:
-    """Indices of faces to choose from, those of bearded and of old people so many times: every twentieth is either."""
+    """Indices of faces to choose from, bearded and old people and those with glasses so many times: every twelfth."""
     people = (faces.person(i) for i in indices)  # one at a time: each has a mask of 16 KB
-    seldom = np.array([p is not None and (p.bearded or (p.age or 0) > OLD) for p in people], bool)
+    seldom = np.array([p is not None and (p.bearded or p.glasses or (p.age or 0) > OLD) for p in people], bool)
     return np.repeat(indices, np.where(seldom, times, 1))
 
 

@@ -43,6 +43,14 @@ WRINKLES = {"forehead": (0.08, 0.6), "folds": (0.08, 0.5), "crows_feet": (0, 0.4
 #: Share of the drawings of bearded faces in which the beard is drawn.
 BEARD = 0.7
 
+#: Share of the drawings of faces without glasses in which glasses are drawn: goals say what they would look like
+#: (`dfd.training.encoders`). The faces that have them, every thirtieth, would be too few to learn it from.
+GLASSES = 0.1
+
+#: Share of the drawings with closed lips in which the corners of the mouth are drawn down, and by how much, in shares
+#: of the mouth's width.
+SAD, SAD_CORNERS = 0.2, (0.06, 0.2)
+
 #: Share of the drawings in which hair is an outline with a few strands.
 HAIR = 0.85
 
@@ -75,18 +83,26 @@ class Person:
         bearded: whether there is a beard to be drawn.
         age: in years, None if it is not known.
         hair: bool 128 x 128 as `dfd.data.hair.find` gives it, None if it is not known.
+        glasses: whether glasses are worn.
     """
 
     landmarks: np.ndarray
     bearded: bool = False
     age: float | None = None
     hair: np.ndarray | None = None
+    glasses: bool = False
 
     @property
     def lips_apart(self) -> float:
         """Opening of the mouth in px, from lip to lip."""
         mouth = self.landmarks[MOUTH]
         return float((mouth[17:20, 1] - mouth[[15, 14, 13], 1]).mean())
+
+    @property
+    def corners_down(self) -> float:
+        """How far the corners of the mouth hang below the line between the lips' middles, in shares of its width."""
+        mouth = self.landmarks[MOUTH]
+        return float((mouth[[0, 6], 1].mean() - mouth[[14, 18], 1].mean()) / max(mouth[6, 0] - mouth[0, 0], 1))
 
 
 def schematic(
@@ -100,10 +116,15 @@ def schematic(
 
     Returns:
         strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones; and what they say on
-        purpose: which of `MARKS` are among them, "closed" for a closed mouth, and "smile" for one without lips.
+        purpose: which of `MARKS` are among them, "glasses", "closed" for a closed mouth, "sad" for one with its corners
+        down, and "smile" for an open one without lips.
     """
     landmarks = person.landmarks
     mouth = landmarks[MOUTH]
+    closed, wide = person.lips_apart < CLOSED, person.lips_apart > OPEN
+    sad = closed and rng.random() < SAD
+    if sad:
+        mouth = _corners_down(mouth, rng)
     tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
     with_iris, with_crease, with_lashes = rng.random(3) < (0.9, 0.5, 0.15)
     brow, eye = rng.choice([_brow_line, _brow_shape, _brow_hatched]), rng.choice([_almond, _lids])
@@ -120,16 +141,20 @@ def schematic(
         features.append((landmarks[lids], drawn))
         features.append((landmarks[brows], brow(landmarks[brows], rng)))
     features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
-    closed, wide = person.lips_apart < CLOSED, person.lips_apart > OPEN
     one_line, grin = rng.random() < ONE_LINE, wide and rng.random() < GRIN
     if one_line:
         features.append((mouth, _arc(mouth, rng)))
     else:
         features.append((mouth, _grin(mouth, rng) if grin else _mouth(mouth, closed, rng)))
+    glasses = person.glasses or rng.random() < GLASSES
+    if glasses:
+        features.append(_glasses(landmarks, rng))
     marks = [name for name, shares in WRINKLES.items() if rng.random() < _by_age(shares, person.age)]
     marks += ["beard"] if person.bearded and rng.random() < BEARD else []
     on_skin = [stroke for name in marks for stroke in MARKS[name](landmarks, rng)]
+    marks += ["glasses"] if glasses else []
     marks += ["closed"] if closed else []
+    marks += ["sad"] if sad else []
     marks += ["smile"] if wide and (one_line or grin) else []
     result = (
         _outline(landmarks, rng) if rng.random() < OUTLINE else _outside(strokes, [points for points, _ in features])
@@ -351,6 +376,34 @@ def _arc(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
     """A mouth as a single line, between its lips' edges; how far it is bent says whether it smiles."""
     above, below = _edges(mouth)
     return [curve(above + rng.uniform(0.3, 1) * (below - above))]
+
+
+def _corners_down(mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A mouth's landmarks, bent so that its corners hang."""
+    width = mouth[6, 0] - mouth[0, 0]
+    along = (mouth[:, 0] - mouth[:, 0].mean()) / (0.5 * width)
+    return mouth + np.outer(width * rng.uniform(*SAD_CORNERS) * (along**2 - 0.3), (0, 1)).astype(np.float32)
+
+
+def _glasses(landmarks: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Strokes]:
+    """Two lenses, round to square, a bridge and mostly temples: where the lenses are (n x 2), and the strokes."""
+    eyes = [landmarks[lids].mean(0) + _by(0, rng.uniform(0, 8)) for _, lids, _ in EYES]
+    half = np.linalg.norm(eyes[1] - eyes[0]) * rng.uniform(0.3, 0.44) * _by(1, rng.uniform(0.6, 1.05))
+    angles = np.linspace(0, 2 * np.pi, 49)
+    ring = np.stack([np.cos(angles), np.sin(angles)], 1)
+    ring = np.sign(ring) * np.abs(ring) ** rng.choice([1, rng.uniform(0.5, 0.9)])  # the latter is squarer
+    lenses = [(eye + half * ring).astype(np.float32) for eye in eyes]
+    drawn = [curve(lens) for lens in lenses]
+    if rng.random() < 0.15:  # a broad frame
+        drawn += [curve(eye + (half + rng.uniform(4, 7)) * ring) for eye in eyes]
+    rise = half * _by(0, -rng.uniform(0, 0.35))
+    ends = eyes[0] + half * _by(1, 0) + rise, eyes[1] - half * _by(1, 0) + rise
+    drawn.append(curve(np.stack([ends[0], sum(ends) / 2 - _by(0, rng.uniform(0, 8)), ends[1]])))
+    if rng.random() < 0.7:
+        for eye, ear, side in ((eyes[0], landmarks[JAW[0]], -1), (eyes[1], landmarks[JAW[-1]], 1)):
+            start = eye + half * _by(side, 0) + rise
+            drawn.append(curve(np.stack([start, start + rng.uniform(0.5, 1.1) * (ear - _by(0, 25) - start)])))
+    return np.concatenate(lenses), drawn
 
 
 def _outline(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:

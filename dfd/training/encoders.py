@@ -5,9 +5,10 @@ learns to give any drawing of a face the code that it used to give to the line d
 frozen copy), so that codes, decoders, bank and stage II all stay what they were. Mean squared error makes what a rough
 drawing leaves open the mean of what it may be.
 
-What is drawn on purpose is to be seen: beards, wrinkles, closed lips. A photo's line drawing hardly tells of a beard,
-and neither does its code; and the mean of what rough lips may be is a mouth a little open. So the goal of a drawing
-with such marks is moved on, the way that leads from faces without to faces with them.
+What is drawn on purpose is to be seen: beards, wrinkles, glasses, closed lips. A photo's line drawing hardly tells of a
+beard, and neither does its code; and the mean of what rough lips may be is a mouth a little open. So the goal of a
+drawing with such marks is moved on, the way that leads from faces without to faces with them; of one with glasses also
+where the photo has none.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ YOUNG = 35
 MEANINGS = {
     "closed": ("closed", ("nose", "mouth")),
     "smile": ("open", ("nose", "mouth")),
+    "sad": ("sad", ("nose", "mouth")),
+    "glasses": ("glasses", ("left_eye", "right_eye", "nose")),
     "beard": ("bearded", ("nose", "mouth")),
     "forehead": ("old", ("left_eye", "right_eye", "remainder")),
     "crows_feet": ("old", ("left_eye", "right_eye")),
@@ -58,7 +61,13 @@ MEANINGS = {
 #: How far goals are moved, in ways from the mean of the faces without a trait to the mean of those with it: at twice
 #: the way a beard or an age is hinted at, at three times it is seen, and faces are still whole at four times (seen).
 #: Lips drawn closed still parted after 0.7 of the way, and closed 0.6 of it farther on (seen).
-FARTHER = {"bearded": 3.0, "old": 3.0, "closed": 1.5, "open": 0.7}
+#: Glasses are a wire at one way, and a frame from two on (seen). Corners of a mouth hang a little at four (seen): in
+#: photos people are hardly ever sad.
+FARTHER = {"bearded": 3.0, "old": 3.0, "closed": 1.5, "open": 0.7, "sad": 4.0, "glasses": 2.5}
+
+#: Corners of a closed mouth that hang so far (`Person.corners_down`) are sad, every twelfth; the way to them leads from
+#: those between the other two, the middle half of all.
+SAD, LEVEL = 0.01, (-0.055, -0.015)
 
 #: A way is measured from so many faces at least, and from little more than so many, of one source and gender on both
 #: sides.
@@ -144,6 +153,11 @@ def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray)
         group.setdefault("bearded", ([], []))[not person.bearded].append(i)
         if not CLOSED <= person.lips_apart < OPEN:
             group.setdefault("closed", ([], []))[person.lips_apart >= OPEN].append(i)
+        if person.lips_apart < CLOSED:
+            down = person.corners_down
+            if down > SAD or LEVEL[0] < down < LEVEL[1]:
+                group.setdefault("sad", ([], []))[down <= SAD].append(i)
+        group.setdefault("glasses", ([], []))[not person.glasses].append(i)
         if person.age is not None and not YOUNG < person.age <= OLD:
             group.setdefault("old", ([], []))[person.age <= YOUNG].append(i)
     device = next(losses.parameters()).device

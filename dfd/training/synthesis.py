@@ -1,8 +1,12 @@
-"""Stage II: Feature Mapping and Image Synthesis with frozen encoders (paper, section 3.4)."""
+"""Stage II: Feature Mapping and Image Synthesis (paper, section 3.4).
+
+Encoders are frozen as in the paper, or learn with the rest (`train_encoders`): what a photo needs to know of a drawing
+is more than what gives the drawing back, and faces follow their drawings better (measured, `docs/training.md`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +40,9 @@ CLIP_NORM = 5.0
 #: Neighbours that span the manifold onto which codes are projected in training.
 NEIGHBORS = 10
 
+#: Where encoders are trained too, the samples' codes are made anew every so many steps; it takes a minute.
+RENEWAL = 500
+
 #: How often faces with beards and old ones are seen, in times of the others: drawings say both more clearly than most
 #: photos' lines do, see `dfd.training.encoders`.
 OFTENER = 3
@@ -62,21 +69,58 @@ class Options(RunOptions):
     latent_noise: float = 0.05
     projected_share: float = 0.5
     swapped_share: float = 0.25
+    train_encoders: bool = False
     min_size: int = CANVAS
     ema_decay: float = 0.998
     sample_steps: int = 200
 
 
 class Generator(nn.Module):
-    """Everything that stage II trains except the discriminator; one module, so that it is distributed as one."""
+    """The way from a drawing to a photo: all that stage II trains except the discriminator, distributed as one module.
 
-    def __init__(self, models: Mapping[str, nn.Module]):
+    Args:
+        encoders: component -> trained auto-encoder.
+        models: `feature_mapping`, `image_synthesis` and, if there is one, `appearance_encoder`.
+        train_encoders: whether the photos' losses train the encoders too; frozen as in the paper without.
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, ComponentAutoencoder],
+        models: Mapping[str, nn.Module],
+        train_encoders: bool = False,
+    ):
         super().__init__()
+        self.encoders = nn.ModuleDict(encoders).requires_grad_(False)
+        self.trains_encoders = train_encoders
+        for model in encoders.values():
+            model.encoder.requires_grad_(train_encoders)
         self.feature_mapping = models["feature_mapping"]
         self.image_synthesis = models["image_synthesis"]
         self.appearance_encoder = models.get("appearance_encoder")
 
-    def forward(self, latents: Mapping[str, torch.Tensor], photos: torch.Tensor | None, sample: bool = True):
+    def train(self, mode: bool = True) -> Generator:
+        """As always, but the encoders' BatchNorm keeps its statistics: batches are small here."""
+        super().train(mode)
+        self.encoders.eval()
+        return self
+
+    def encode(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes, component -> N x D, float32."""
+        crops = self.feature_mapping.layout.crop(sketches)
+        with torch.set_grad_enabled(self.trains_encoders and torch.is_grad_enabled()):
+            return {name: model.encode(crops[name]).float() for name, model in self.encoders.items()}
+
+    def forward(
+        self,
+        sketches: torch.Tensor,
+        photos: torch.Tensor | None,
+        change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]],
+    ):
+        """`synthesize` from the codes of sketches, after `change`."""
+        return self.synthesize(change(self.encode(sketches)), photos)
+
+    def synthesize(self, latents: Mapping[str, torch.Tensor], photos: torch.Tensor | None, sample: bool = True):
         """Raw codes, photos whose appearance to take (None: the mean) -> photo, preview or None, KL divergence."""
         appearance, divergence = None, torch.zeros(())
         if self.appearance_encoder is not None and photos is not None:
@@ -179,12 +223,15 @@ class SynthesisTrainer:
         self.options = options
         self.total_steps = total_steps
         device = self.accelerator.device
-        self.encoders = {name: model.eval().requires_grad_(False).to(device) for name, model in encoders.items()}
         self.features = Lite0Features().to(device, memory_format=torch.channels_last)
-        self.raw_generator = Generator(models).to(memory_format=torch.channels_last)
+        self.raw_generator = Generator(encoders, models, options.train_encoders)
+        self.raw_generator.to(device, memory_format=torch.channels_last)
         self.layout = self.raw_generator.feature_mapping.layout
         self.optimizer = torch.optim.Adam(
-            self.raw_generator.parameters(), options.learning_rate, betas=(0.5, 0.99), fused=True
+            (p for p in self.raw_generator.parameters() if p.requires_grad),
+            options.learning_rate,
+            betas=(0.5, 0.99),
+            fused=True,
         )
         self.ema = EMAModel(self.raw_generator.parameters(), decay=options.ema_decay)
         self.manifold: ComponentManifold | None = None
@@ -243,12 +290,24 @@ class SynthesisTrainer:
             refined[name] = codes.lerp(self.manifold.mean(name, near), strength.to(codes.device))
         return refined
 
+    def disturb(
+        self, latents: dict[str, torch.Tensor], ids: torch.Tensor | None, rng: np.random.Generator
+    ) -> dict[str, torch.Tensor]:
+        """What training does to codes: `refine` if there are ids, and a little noise."""
+        if ids is not None:
+            with torch.autocast(self.accelerator.device.type, enabled=False):  # sums of many neighbours: in float32
+                latents = self.refine(latents, ids, rng)
+        spread = self.raw_generator.feature_mapping.latent_std
+        return {
+            name: latents[name] + self.options.latent_noise * spread[i] * torch.randn_like(latents[name])
+            for i, name in enumerate(COMPONENTS)
+        }
+
     @torch.no_grad()
     def encode(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes by the frozen encoders, float32."""
-        crops = self.layout.crop(sketches)
+        """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes, float32."""
         with self.accelerator.autocast():
-            return {name: model.encode(crops[name]).float() for name, model in self.encoders.items()}
+            return self.raw_generator.encode(sketches)
 
     def adversarial_weight(self, step: int) -> float:
         """0 until `adversarial_start` of the run, then rising to full weight: the discriminator learns first."""
@@ -275,19 +334,13 @@ class SynthesisTrainer:
         options = self.options
         learning_rate = options.learning_rate * learning_rate_factor(step, self.total_steps)
         set_learning_rate(self.optimizer, learning_rate)
-        latents = self.encode(sketches)
-        if ids is not None:
-            latents = self.refine(latents, ids, rng)
-        spread = self.raw_generator.feature_mapping.latent_std
-        for i, name in enumerate(COMPONENTS):
-            latents[name] += options.latent_noise * spread[i] * torch.randn_like(latents[name])
         corner = tuple(int(v) for v in rng.integers(0, CANVAS - CROP + 1, 2))
         self.raw_generator.train()
         with self.accelerator.autocast():
             with torch.no_grad():
                 real_features = [self.features(view) for view in views(photos, corner)]
             looks, swapped = swap_appearances(other_framing(photos, rng), options.swapped_share, rng)
-            made, preview, divergence = self.generator(latents, looks)
+            made, preview, divergence = self.generator(sketches, looks, lambda codes: self.disturb(codes, ids, rng))
             fake_features = [self.features(view) for view in views(made, corner)]
         losses = {"kl": divergence}
         if swapped:  # the colours are not the photo's: only what is where can be compared
@@ -359,27 +412,37 @@ def train(options: Options) -> Path:
     layout = trainer.layout
     run = Run(options.output, accelerator, trainer.state, options.save_minutes)
     done = run.resume()
-    parts = np.split(indices, range(64, len(indices), 64))
-    codes = [
-        trainer.encode(plain_sketches(faces, part).to(accelerator.device))
-        for part in tqdm(parts, desc="encoding", unit="batch", disable=not accelerator.is_main_process)
-    ]
-    codes = {name: torch.cat([c[name] for c in codes]) for name in COMPONENTS}
+    ids = torch.from_numpy(faces.sample_ids[indices])
+
+    def encode_all() -> dict[str, torch.Tensor]:
+        parts = np.split(indices, range(64, len(indices), 64))
+        codes = [
+            trainer.encode(plain_sketches(faces, part).to(accelerator.device))
+            for part in tqdm(parts, desc="encoding", unit="batch", disable=not accelerator.is_main_process)
+        ]
+        return {name: torch.cat([c[name] for c in codes]) for name in COMPONENTS}
+
+    codes = encode_all()
     if done == 0:  # of a start from other weights too: the encoders may have gone on since
         models["feature_mapping"].set_statistics(codes)
     if len(indices) > NEIGHBORS:
-        trainer.set_manifold(codes, torch.from_numpy(faces.sample_ids[indices]))
+        trainer.set_manifold(codes, ids)
     trainer.distribute()
     held_out = faces.held_out(options.min_size)
     choice = with_seldom_ones(faces, indices, OFTENER)
 
     def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        sketches, photos, ids = random_pairs(faces, choice, layout, rng, options.batch_size)
-        return trainer.step(number, sketches.to(accelerator.device), photos.to(accelerator.device), rng, ids)
+        if options.train_encoders and trainer.manifold is not None and number % RENEWAL == 0 and number > done:
+            trainer.set_manifold(encode_all(), ids)
+        sketches, photos, chosen = random_pairs(faces, choice, layout, rng, options.batch_size)
+        return trainer.step(number, sketches.to(accelerator.device), photos.to(accelerator.device), rng, chosen)
 
     def save_models(folder: Path) -> None:
         for name, model in models.items():
             model.save_pretrained(folder / name)
+        if options.train_encoders:
+            for name, model in encoders.items():
+                model.save_pretrained(folder / f"{name}_autoencoder")
 
     return run.train(
         options,
@@ -415,7 +478,7 @@ def evaluate(trainer: SynthesisTrainer, faces: FaceFolder, indices: np.ndarray) 
         photos = load_photos(faces, part).to(trainer.accelerator.device)
         with trainer.accelerator.autocast():
             latents = trainer.encode(plain_sketches(faces, part).to(photos.device))
-            made = trainer.raw_generator(latents, photos, sample=False)[0]
+            made = trainer.raw_generator.synthesize(latents, photos, sample=False)[0]
             corner = ((CANVAS - CROP) // 2, (CANVAS - CROP) // 2)
             distance = perceptual_of_views(*([trainer.features(v) for v in views(x, corner)] for x in (photos, made)))
         sums += len(part) * np.array([float(distance), float(F.l1_loss(made, photos))])
@@ -437,7 +500,7 @@ def sample_grid(trainer: SynthesisTrainer, faces: FaceFolder, indices: np.ndarra
         if trainer.manifold is not None:
             near = {name: trainer.manifold.neighbors(name, code, k=NEIGHBORS) for name, code in codes[1].items()}
             codes.append({name: trainer.manifold.mean(name, n) for name, n in near.items()})
-        made = [trainer.raw_generator(c, photos, sample=False)[0] for c in codes]
+        made = [trainer.raw_generator.synthesize(c, photos, sample=False)[0] for c in codes]
     paper = [(1 - 2 * s).expand(-1, 3, -1, -1) for s in (lines, rough)]
     rows = [paper[0], made[0], paper[1], *made[1:], photos]
     grid = torch.cat([torch.cat(list(F.interpolate(r, (side, side), mode="area")), 2) for r in rows], 1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from face_folder import drawn_landmarks, make_face_folder
+from PIL import Image, ImageDraw
 
 from dfd.data import hair, landmarks
 from dfd.data.faces import FaceFolder
@@ -40,6 +41,20 @@ def test_a_dark_chin_is_bearded():
     assert landmarks.chin_shade(photo, marks) < landmarks.BEARDED
 
 
+def test_glasses_are_told_from_bare_eyes_and_from_sunglasses():
+    photo, marks = Image.new("RGB", (512, 512), (180, 150, 130)), drawn_landmarks()
+    assert not landmarks.wears_glasses(np.asarray(photo), marks)
+    pen = ImageDraw.Draw(photo)
+    for x, y in marks[68:70]:
+        pen.ellipse((x - 46, y - 36, x + 46, y + 36), outline=(40, 30, 30), width=5)
+    assert not landmarks.wears_glasses(np.asarray(photo), marks), "no bridge"
+    pen.line((241, 238, 271, 238), fill=(40, 30, 30), width=5)
+    assert landmarks.wears_glasses(np.asarray(photo), marks)
+    for x, y in marks[68:70]:
+        pen.ellipse((x - 44, y - 34, x + 44, y + 34), fill=(50, 40, 40))
+    assert not landmarks.wears_glasses(np.asarray(photo), marks), "eyes cannot be seen"
+
+
 @needs_dlib
 def test_a_person_has_landmarks_a_beard_or_none_and_an_age(tmp_path):
     ages, genders = ["61.5", "", "nan", "30"], ["male", "male", "female", "female"]
@@ -50,6 +65,8 @@ def test_a_person_has_landmarks_a_beard_or_none_and_an_age(tmp_path):
     assert np.array_equal(faces.person(1).hair, hair.find(faces.photos[1], faces.landmarks[1]))
     faces._chin_shades = np.float16([0.7, 0.9, 0.7, 0.9])
     assert [faces.person(i).bearded for i in range(4)] == [True, False, False, False]
+    faces._glasses = np.array([False, True, False, False])
+    assert [faces.person(i).glasses for i in range(4)] == [False, True, False, False]
 
 
 def test_without_landmarks_nobody_is_known(monkeypatch, face_data, tmp_path):

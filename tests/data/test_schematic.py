@@ -18,13 +18,14 @@ def about_the_mouth(strokes):
     """The strokes of a mouth that go across; neither teeth nor the fold below."""
     middle = LANDMARKS[MOUTH].mean(0)
     about = [s for s in strokes if (np.abs(s.mean(0) - middle - (0, 12)) < (25, 38)).all()]
-    return [s for s in about if np.ptp(s[:, 0]) > 40]
+    return [s for s in about if np.ptp(s[:, 0]) > 50]
 
 
 @pytest.fixture(autouse=True)
 def rest_as_it_is(monkeypatch):
-    """The rest of a drawing is not drawn anew, so that what is found was drawn by a feature."""
+    """The rest of a drawing is not drawn anew, nor glasses added, so that what is found was drawn by a feature."""
     monkeypatch.setattr(module, "OUTLINE", 0)
+    monkeypatch.setattr(module, "GLASSES", 0)
 
 
 def test_in_some_the_rest_is_drawn_anew(monkeypatch):
@@ -95,6 +96,40 @@ def test_what_is_drawn_on_the_skin_is_told():
     closed = LANDMARKS.copy()
     closed[60:68, 1] = LANDMARKS[MOUTH][:, 1].mean()
     assert "closed" in schematic([], Person(closed), np.random.default_rng(0))[1]
+
+
+def around(point, stroke):
+    """Whether a stroke comes back to where it began and goes around a point."""
+    turns = np.unwrap(np.arctan2(*(stroke - point).T))
+    return np.linalg.norm(stroke[0] - stroke[-1]) < 4 and abs(turns[-1] - turns[0]) > 6 and np.ptp(stroke[:, 0]) > 50
+
+
+def test_glasses_are_drawn_around_the_eyes_and_told(monkeypatch):
+    for seed in range(30):
+        strokes, marks = schematic([], Person(LANDMARKS, glasses=True), np.random.default_rng(seed))
+        assert "glasses" in marks
+        lenses = [[s for s in strokes if around(pupil, s)] for pupil in LANDMARKS[68:70]]
+        assert all(lenses)
+        left, right = (np.concatenate(found) for found in lenses)
+        bridges = [s for s in strokes if left[:, 0].max() - 10 < s[0, 0] < s[-1, 0] < right[:, 0].min() + 10]
+        assert any(np.ptp(s[:, 0]) > 5 for s in bridges) or left[:, 0].max() > right[:, 0].min()
+    assert not any("glasses" in schematic([], Person(LANDMARKS), np.random.default_rng(s))[1] for s in range(30))
+    monkeypatch.setattr(module, "GLASSES", 0.3)
+    told = ["glasses" in schematic([], Person(LANDMARKS), np.random.default_rng(s))[1] for s in range(100)]
+    assert 15 < sum(told) < 45, "some get glasses that they do not wear"
+
+
+def test_some_closed_mouths_hang_and_are_told():
+    closed = LANDMARKS.copy()
+    closed[60:68, 1] = LANDMARKS[MOUTH][:, 1].mean()
+    drawn = [schematic([], Person(closed), np.random.default_rng(seed)) for seed in range(200)]
+    hang = {True: [], False: []}
+    for strokes, marks in drawn:
+        for stroke in about_the_mouth(strokes):
+            hang["sad" in marks].append(stroke[[0, -1], 1].mean() - stroke[len(stroke) // 2, 1])
+    assert 0.1 < np.mean(["sad" in marks for _, marks in drawn]) < 0.35
+    assert np.mean(hang[True]) > np.mean(hang[False]) + 5
+    assert not any("sad" in schematic([], Person(LANDMARKS), np.random.default_rng(s))[1] for s in range(30)), "open"
 
 
 def test_a_smile_without_lips_is_told_and_one_with_lips_is_not():

@@ -82,27 +82,31 @@ def test_marks_move_the_goals_where_they_are_seen(drawings):
 def test_ways_lead_from_faces_without_to_faces_with_a_trait(monkeypatch):
     """Half of the men have beards; half of each gender are old. Codes say so, beside gender, source and age."""
     losses = EncoderLosses(tiny("nose"), Layout())
-    many = np.arange(96)
+    many = np.arange(384)
     male, old = many % 2 == 0, many // 2 % 2 == 0
     bearded = male & (many // 4 % 2 == 0)
+    glasses, hanging = many // 8 % 2 == 0, many // 48 % 2 == 0
 
     class Faces:
         genders = np.where(male, 0, 1)
-        rows = [{"source": "a" if i < 48 else "b"} for i in many]  # noqa: RUF012
+        rows = [{"source": "a" if i < 192 else "b"} for i in many]  # noqa: RUF012
 
         def person(self, i):
             landmarks = np.zeros((70, 2))
             landmarks[48 + 17 : 48 + 20, 1] = 9 * (i % 3)
-            return Person(landmarks, bool(bearded[i]), 60 if old[i] else 20)
+            landmarks[54, 0] = 100
+            landmarks[[48, 54], 1] = landmarks[66, 1] / 2 + np.where(hanging[i], 10, -3)
+            return Person(landmarks, bool(bearded[i]), 60 if old[i] else 20, glasses=bool(glasses[i]))
 
     def codes(faces, indices):
-        return torch.tensor(np.stack([bearded, old, male, many < 48, many % 3 == 0], 1)[indices], dtype=torch.float32)
+        codes = np.stack([bearded, old, male, many < 192, many % 3 == 0, glasses, hanging], 1)
+        return torch.tensor(codes[indices], dtype=torch.float32)
 
     monkeypatch.setattr(encoders, "plain_sketches", codes)
     monkeypatch.setattr(losses, "goals", lambda lines: {"nose": lines})
     ways = measured_ways(losses, Faces(), many)
-    for trait, wanted in (("bearded", [1, 0, 0, 0, 0]), ("old", [0, 1, 0, 0, 0]), ("closed", [0, 0, 0, 0, 1])):
-        assert ways[trait]["nose"].tolist() == pytest.approx(wanted, abs=0.15)
+    for trait, wanted in (("bearded", 0), ("old", 1), ("closed", 4), ("glasses", 5), ("sad", 6)):
+        assert ways[trait]["nose"].tolist() == pytest.approx(np.eye(7)[wanted].tolist(), abs=0.15)
     assert torch.equal(ways["open"]["nose"], -ways["closed"]["nose"])
     assert measured_ways(losses, Faces(), many[:16]).keys() == set(), "too few"
 

@@ -62,18 +62,21 @@ def test_every_generator_and_discriminator_parameter_receives_a_gradient(
         options, 3, discriminator=discriminator, adversarial_loss=loss, adversarial_start=0, swapped_share=0
     )
     networks = torch.nn.ModuleDict({"g": trainer.raw_generator, "d": trainer.raw_discriminator})
-    before = {name: p.detach().clone() for name, p in networks.named_parameters()}
+    frozen = {name for name, p in networks.named_parameters() if not p.requires_grad}
+    assert frozen and all(name.startswith("g.encoders.") for name in frozen)
+    learning = {name: p for name, p in networks.named_parameters() if name not in frozen}
+    before = {name: p.detach().clone() for name, p in learning.items()}
     reached = set()
     sketches, photos = four
     for step in range(3):  # a block's second convolution starts at zero, so its first waits for a second step
         losses = trainer.step(step, sketches[:2], photos[:2], np.random.default_rng(step))
-        reached |= {name for name, p in networks.named_parameters() if p.grad is not None and p.grad.any()}
-    assert all(p.grad is not None for p in networks.parameters())
+        reached |= {name for name, p in learning.items() if p.grad is not None and p.grad.any()}
+    assert all(p.grad is not None for p in learning.values())
     silent = set(before) - reached
     if loss == "hinge":  # inside the margin, true and made photos pull the logits' own bias by exactly -1 and +1
         silent -= {name for name in silent if name.startswith("d.") and name.endswith(LOGIT_BIAS[discriminator])}
     assert sorted(silent) == []
-    assert [name for name, p in networks.named_parameters() if name in reached and torch.equal(before[name], p)] == []
+    assert [name for name, p in learning.items() if name in reached and torch.equal(before[name], p)] == []
     assert {"l1", "perceptual", "kl", "preview", "generator", "discriminator"} <= set(losses)
 
 
@@ -88,12 +91,35 @@ def test_the_adversarial_loss_itself_reaches_the_generator(options, four, monkey
     assert all(g is not None and g.any() for g in gradients)
 
 
-def test_the_encoders_stay_frozen(options, four):
-    trainer = make_trainer(options, 1, discriminator="none")
-    before = {n: {k: v.clone() for k, v in m.state_dict().items()} for n, m in trainer.encoders.items()}
-    trainer.step(0, *(x[:2] for x in four), np.random.default_rng(0))
-    for name, model in trainer.encoders.items():
-        assert all(torch.equal(before[name][k], v) for k, v in model.state_dict().items())
+@pytest.mark.parametrize("trained", [False, True])
+def test_encoders_stay_frozen_unless_they_are_asked_to_learn(options, four, trained):
+    trainer = make_trainer(options, 1, discriminator="none", train_encoders=trained)
+    encoders = trainer.raw_generator.encoders
+    before = {name: value.clone() for name, value in encoders.state_dict().items()}
+    trainer.step(100, *(x[:2] for x in four), np.random.default_rng(0))  # the rate has risen by then
+    changed = {name for name, value in encoders.state_dict().items() if not torch.equal(before[name], value)}
+    weights = {name for name, p in encoders.named_parameters() if p.requires_grad}
+    assert {name.split(".")[0] for name in weights} == (set(COMPONENTS) if trained else set())
+    assert changed <= weights, "neither the decoders nor the statistics"
+    assert len(changed) >= 0.9 * len(weights)
+
+
+def test_trained_encoders_are_saved_and_their_samples_renewed(options, monkeypatch):
+    options.train_encoders, options.adversarial_start, options.learning_rate, options.images = True, 1, 5e-3, 6
+    monkeypatch.setattr(synthesis, "RENEWAL", 2)
+    monkeypatch.setattr(synthesis, "NEIGHBORS", 2)
+    samples, set_manifold = [], SynthesisTrainer.set_manifold
+
+    def noted(self, codes, ids):
+        samples.append(codes["nose"])
+        set_manifold(self, codes, ids)
+
+    monkeypatch.setattr(SynthesisTrainer, "set_manifold", noted)
+    folder = train(options)
+    assert len(samples) == 2 and not torch.allclose(*samples)
+    weights = "nose_autoencoder/diffusion_pytorch_model.safetensors"
+    old, new = load_file(options.autoencoders / weights), load_file(folder / weights)
+    assert {name.split(".")[0] for name in old if not torch.equal(old[name], new[name])} == {"encoder"}
 
 
 def test_overfits_four_faces(options, four, monkeypatch):
@@ -106,7 +132,7 @@ def test_overfits_four_faces(options, four, monkeypatch):
     assert losses[-1]["perceptual"] < 0.75 * losses[0]["perceptual"]
     # The faces differ as the drawings differ: each is nearer to its own photo than to the others.
     with torch.no_grad():
-        made = trainer.raw_generator(trainer.encode(four[0]), four[1], sample=False)[0]
+        made = trainer.raw_generator.synthesize(trainer.encode(four[0]), four[1], sample=False)[0]
     distances = (made[:, None] - four[1][None]).abs().flatten(2).mean(2)
     others = (distances.sum(1) - distances.diagonal()) / 3
     assert (distances.diagonal() < others).all(), distances
@@ -140,7 +166,7 @@ def test_some_faces_take_their_appearance_from_another(options, four):
     trainer = make_trainer(options, 10, swapped_share=1.0, adversarial_start=0)
     losses = trainer.step(1, *(x[:2] for x in four), np.random.default_rng(0))
     assert set(losses) == {"kl", "swapped", "generator", "gradient", "discriminator"}, "no colours are compared"
-    assert all(p.grad is not None for p in trainer.raw_generator.parameters())
+    assert all(p.grad is not None for p in trainer.raw_generator.parameters() if p.requires_grad)
 
 
 def test_appearance_is_taken_from_another_framing_of_the_same_photos(four):
