@@ -148,6 +148,8 @@ class FaceFolder:
             self._look_for_glasses(folder)
         if (folder / "landmarks.npy").is_file() and not (folder / "hair.npy").is_file():
             self._look_for_hair(folder)
+        if (folder / "hair.npy").is_file() and not (folder / "curls.npy").is_file():
+            self._look_for_curls(folder)
         self._points = np.load(folder / "stroke_points.npy", mmap_mode="r")
         self._stroke_starts = np.load(folder / "stroke_starts.npy")
         self._face_starts = np.load(folder / "stroke_faces.npy")
@@ -156,6 +158,7 @@ class FaceFolder:
             self._chin_shades = np.load(folder / "chin_shades.npy")
             self._glasses = np.load(folder / "glasses.npy")
             self._hair = np.load(folder / "hair.npy", mmap_mode="r")
+            self._curls = np.load(folder / "curls.npy")
 
     @staticmethod
     def _gender(row: dict[str, str]) -> int:
@@ -248,6 +251,11 @@ class FaceFolder:
         masks = self._of_all(hair.find, self.photos, marks, desc="looking for hair")
         _save(folder / "hair.npy", np.packbits(np.stack(masks), axis=-1))
 
+    def _look_for_curls(self, folder: Path) -> None:
+        """Finds out whose hair is curly."""
+        masks = np.unpackbits(np.load(folder / "hair.npy"), axis=-1).astype(bool)
+        _save(folder / "curls.npy", np.array(self._of_all(hair.is_curly, self.photos, masks, desc="looking for curls")))
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -260,9 +268,10 @@ class FaceFolder:
         return Person(
             landmarks=self.landmarks[index].astype(np.float32),
             bearded=bool(bearded),
-            glasses=bool(self._glasses[index]),
             age=self._age(self.rows[index]),
             hair=mask,
+            glasses=bool(self._glasses[index]),
+            curly=bool(self._curls[index]),
         )
 
     @staticmethod

@@ -47,6 +47,9 @@ BEARD = 0.7
 #: (`dfd.training.encoders`). The faces that have them, every thirtieth, would be too few to learn it from.
 GLASSES = 0.1
 
+#: Shares of the drawings with much hair that have curls, where it is straight and where it is curly.
+CURLS = (0.12, 0.7)
+
 #: Share of the drawings with closed lips in which the corners of the mouth are drawn down, and by how much, in shares
 #: of the mouth's width.
 SAD, SAD_CORNERS = 0.2, (0.06, 0.2)
@@ -84,6 +87,7 @@ class Person:
         age: in years, None if it is not known.
         hair: bool 128 x 128 as `dfd.data.hair.find` gives it, None if it is not known.
         glasses: whether glasses are worn.
+        curly: whether the hair is.
     """
 
     landmarks: np.ndarray
@@ -91,6 +95,12 @@ class Person:
     age: float | None = None
     hair: np.ndarray | None = None
     glasses: bool = False
+    curly: bool = False
+
+    @property
+    def hairy(self) -> bool:
+        """Whether there is much hair."""
+        return self.hair is not None and bool(self.hair.mean() > hair.PLENTY)
 
     @property
     def lips_apart(self) -> float:
@@ -115,9 +125,9 @@ def schematic(
         person: whose drawing it is.
 
     Returns:
-        strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones; and what they say on
-        purpose: which of `MARKS` are among them, "glasses", "closed" for a closed mouth, "sad" for one with its corners
-        down, and "smile" for an open one without lips.
+        strokes, n x 2 in canvas px each, points about 2 px apart, or closer in short ones and curls; and what they say
+        on purpose: which of `MARKS` are among them, "glasses", "curls", "closed" for a closed mouth, "sad" for one with
+        its corners down, and "smile" for an open one without lips.
     """
     landmarks = person.landmarks
     mouth = landmarks[MOUTH]
@@ -160,7 +170,9 @@ def schematic(
         _outline(landmarks, rng) if rng.random() < OUTLINE else _outside(strokes, [points for points, _ in features])
     )
     if person.hair is not None and rng.random() < HAIR:  # now: the middle of a hairline may lie in a feature
-        result = hair.draw(result, person.hair, landmarks, rng)
+        curls = (person.hairy or person.curly) and rng.random() < CURLS[person.curly]
+        result = hair.draw(result, person.hair, landmarks, rng, curls)
+        marks += ["curls"] if curls else []
     for points, drawn in features:
         move = _hand(points.mean(0), LARGER_MOUTH if points is mouth else LARGER, rng)
         result += [move(stroke) for stroke in drawn]

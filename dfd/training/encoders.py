@@ -51,6 +51,7 @@ MEANINGS = {
     "smile": ("open", ("nose", "mouth")),
     "sad": ("sad", ("nose", "mouth")),
     "glasses": ("glasses", ("left_eye", "right_eye", "nose")),
+    "curls": ("curly", ("remainder",)),
     "beard": ("bearded", ("nose", "mouth")),
     "forehead": ("old", ("left_eye", "right_eye", "remainder")),
     "crows_feet": ("old", ("left_eye", "right_eye")),
@@ -60,10 +61,10 @@ MEANINGS = {
 
 #: How far goals are moved, in ways from the mean of the faces without a trait to the mean of those with it: at twice
 #: the way a beard or an age is hinted at, at three times it is seen, and faces are still whole at four times (seen).
-#: Lips drawn closed still parted after 0.7 of the way, and closed 0.6 of it farther on (seen).
-#: Glasses are a wire at one way, and a frame from two on (seen). Corners of a mouth hang a little at four (seen): in
-#: photos people are hardly ever sad.
-FARTHER = {"bearded": 3.0, "old": 3.0, "closed": 1.5, "open": 0.7, "sad": 4.0, "glasses": 2.5}
+#: Lips drawn closed still parted after 0.7 of the way, and closed 0.6 of it farther on (seen). Glasses are a wire at
+#: one way, a frame from two on; hair waves at one and has curls at two (seen). Corners of a mouth hang a little at four
+#: (seen): in photos people are hardly ever sad.
+FARTHER = {"bearded": 3.0, "old": 3.0, "closed": 1.5, "open": 0.7, "sad": 4.0, "glasses": 2.5, "curly": 2.0}
 
 #: Corners of a closed mouth that hang so far (`Person.corners_down`) are sad, every twelfth; the way to them leads from
 #: those between the other two, the middle half of all.
@@ -157,6 +158,8 @@ def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray)
             down = person.corners_down
             if down > SAD or LEVEL[0] < down < LEVEL[1]:
                 group.setdefault("sad", ([], []))[down <= SAD].append(i)
+        if person.hairy:  # else the way would lead to more hair
+            group.setdefault("curly", ([], []))[not person.curly].append(i)
         group.setdefault("glasses", ([], []))[not person.glasses].append(i)
         if person.age is not None and not YOUNG < person.age <= OLD:
             group.setdefault("old", ([], []))[person.age <= YOUNG].append(i)

@@ -83,3 +83,37 @@ def test_schematic_drawings_have_it_and_differ():
     high = [any((s[:, 1] < 60).any() for s in strokes) for strokes in drawn]
     assert 14 <= sum(high) < 20 and not any((s[:, 1] < 60).any() for strokes in plain for s in strokes)
     assert len({len(strokes) for strokes in drawn}) > 4
+
+
+def test_curls_run_in_all_directions_and_strands_in_one():
+    photo, mask = portrait(511)
+    across = np.sin(np.arange(512) / 3)[None, :].repeat(512, 0)
+    around = np.random.default_rng(0).normal(0, 1, (128, 128)).repeat(4, 0).repeat(4, 1)
+    told = {}
+    for name, texture in (("smooth", 0 * across), ("straight", across), ("curly", around)):
+        textured = photo + 30 * (mask * texture)[..., None]
+        told[name] = hair.is_curly(textured.clip(0, 255).astype(np.uint8), small(mask))
+    assert told == {"smooth": False, "straight": False, "curly": True}
+    assert not hair.is_curly(photo, np.zeros((128, 128), bool))
+
+
+def turning(strokes):
+    """How often all the strokes together turn around."""
+    angles = [np.unwrap(np.arctan2(*np.diff(stroke, axis=0).T)) for stroke in strokes]
+    return sum(np.abs(np.diff(a)).sum() for a in angles) / (2 * np.pi)
+
+
+def test_curls_are_loops_waves_or_circles_in_the_hair_and_told():
+    mask = small(portrait(511)[1])
+    for seed in range(12):
+        straight, curly = (hair.draw([], mask, LANDMARKS, np.random.default_rng(seed), c) for c in (False, True))
+        assert turning(curly) > turning(straight) + 8
+        points = np.concatenate(curly)
+        assert np.isfinite(points).all() and all(len(s) >= 2 and s.dtype == np.float32 for s in curly)
+        column, row = (points / 4).astype(int).clip(0, 127).T
+        assert hair.ndimage.binary_dilation(mask, iterations=6)[row, column].mean() > 0.95
+    told = {}
+    for curly in (False, True):
+        people = (schematic([], Person(LANDMARKS, hair=mask, curly=curly), np.random.default_rng(s)) for s in range(60))
+        told[curly] = np.mean(["curls" in marks for _, marks in people])
+    assert 0 < told[False] < 0.3 < told[True] < 0.9

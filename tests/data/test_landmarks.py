@@ -67,6 +67,8 @@ def test_a_person_has_landmarks_a_beard_or_none_and_an_age(tmp_path):
     assert [faces.person(i).bearded for i in range(4)] == [True, False, False, False]
     faces._glasses = np.array([False, True, False, False])
     assert [faces.person(i).glasses for i in range(4)] == [False, True, False, False]
+    faces._curls = np.array([False, False, True, False])
+    assert [faces.person(i).curly for i in range(4)] == [False, False, True, False]
 
 
 def test_without_landmarks_nobody_is_known(monkeypatch, face_data, tmp_path):

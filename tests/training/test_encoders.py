@@ -85,7 +85,7 @@ def test_ways_lead_from_faces_without_to_faces_with_a_trait(monkeypatch):
     many = np.arange(384)
     male, old = many % 2 == 0, many // 2 % 2 == 0
     bearded = male & (many // 4 % 2 == 0)
-    glasses, hanging = many // 8 % 2 == 0, many // 48 % 2 == 0
+    glasses, hanging, curly = (many // period % 2 == 0 for period in (8, 48, 96))
 
     class Faces:
         genders = np.where(male, 0, 1)
@@ -96,17 +96,19 @@ def test_ways_lead_from_faces_without_to_faces_with_a_trait(monkeypatch):
             landmarks[48 + 17 : 48 + 20, 1] = 9 * (i % 3)
             landmarks[54, 0] = 100
             landmarks[[48, 54], 1] = landmarks[66, 1] / 2 + np.where(hanging[i], 10, -3)
-            return Person(landmarks, bool(bearded[i]), 60 if old[i] else 20, glasses=bool(glasses[i]))
+            hair = np.full((128, 128), i % 5 > 0)
+            looks = {"hair": hair, "glasses": bool(glasses[i]), "curly": bool(curly[i])}
+            return Person(landmarks, bool(bearded[i]), 60 if old[i] else 20, **looks)
 
     def codes(faces, indices):
-        codes = np.stack([bearded, old, male, many < 192, many % 3 == 0, glasses, hanging], 1)
+        codes = np.stack([bearded, old, male, many < 192, many % 3 == 0, glasses, hanging, curly], 1)
         return torch.tensor(codes[indices], dtype=torch.float32)
 
     monkeypatch.setattr(encoders, "plain_sketches", codes)
     monkeypatch.setattr(losses, "goals", lambda lines: {"nose": lines})
     ways = measured_ways(losses, Faces(), many)
-    for trait, wanted in (("bearded", 0), ("old", 1), ("closed", 4), ("glasses", 5), ("sad", 6)):
-        assert ways[trait]["nose"].tolist() == pytest.approx(np.eye(7)[wanted].tolist(), abs=0.15)
+    for trait, wanted in (("bearded", 0), ("old", 1), ("closed", 4), ("glasses", 5), ("sad", 6), ("curly", 7)):
+        assert ways[trait]["nose"].tolist() == pytest.approx(np.eye(8)[wanted].tolist(), abs=0.15)
     assert torch.equal(ways["open"]["nose"], -ways["closed"]["nose"])
     assert measured_ways(losses, Faces(), many[:16]).keys() == set(), "too few"
 
