@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--latent-dim", type=int, help="length of a component's code (128, 256 or 512 in the paper)")
     stage.set_defaults(run=lambda values: autoencoders.train(autoencoders.Options(**values)))
 
-    stage = stages.add_parser("encoders", help="between the stages: encoders get used to rough drawings")
+    stage = stages.add_parser("encoders", help="after stage I or II: encoders get used to rough drawings")
     _common(stage, _defaults(encoders.Options))
     stage.set_defaults(run=lambda values: encoders.train(encoders.Options(**values)))
 

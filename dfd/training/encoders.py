@@ -1,4 +1,4 @@
-"""Between the stages: encoders learn that a drawing by any hand means what its careful line drawing means.
+"""After a stage: encoders learn that a drawing by any hand means what its careful line drawing means.
 
 Auto-encoders alone give an almond with a circle in it a code of its own, far from the codes of eyes. Here each encoder
 learns to give any drawing of a face the code that it used to give to the line drawing of that face (the goal, by a
