@@ -519,7 +519,7 @@ def _beard(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
     outer = np.stack([np.interp(along, np.linspace(0, 1, 11), jaw[:, i]) for i in (0, 1)], 1)
     inner = np.stack([np.interp(along, np.linspace(0, 1, 7), below_lips[:, i]) for i in (0, 1)], 1)
     nose, lip = landmarks[31:36], landmarks[[49, 50, 51, 52, 53]]
-    drawn, bordered = [], rng.random() < 0.35
+    drawn, bordered = [], rng.random() < 0.5
     for _ in range(rng.integers(8, 25) if bordered else rng.integers(20, 70)):
         i, share = rng.integers(0, 41), rng.uniform(0.08, 0.8)
         away = (outer[i] - inner[i]) / max(float(np.linalg.norm(outer[i] - inner[i])), 1)
@@ -530,7 +530,7 @@ def _beard(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
         cheeks = [landmarks[48] + _by(-22, -14), landmarks[31] + _by(-8, 10), landmarks[33] + _by(0, 8)]
         cheeks += [landmarks[35] + _by(8, 10), landmarks[54] + _by(22, -14)]
         drawn.append(curve(np.stack([left, *cheeks, right])))
-        if rng.random() < 0.5:  # and under the lips
+        if rng.random() < 0.7:  # and under the lips
             around = below_lips + (below_lips - landmarks[62]) * rng.uniform(0.1, 0.4) + _by(0, rng.uniform(2, 8))
             drawn.append(curve(around))
     if rng.random() < 0.6:
