@@ -143,19 +143,19 @@ def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray)
     """Trait -> component -> D: the way from the mean code of faces without a trait to that of faces with it.
 
     Measured among faces of the same source and gender, of mouths as far open, and with or without glasses alike, so
-    that it leads to nothing else: the way to the old ones gave drawn wrinkles a trace of glasses, and that to the
-    bearded ones teeth (seen). Averaged by the number of faces with the trait. A trait of too few faces is left out.
+    that it leads to nothing else: to no other background, nor from wrinkles to glasses, which the old wear more often.
+    Averaged by the number of faces with the trait. A trait of too few faces is left out.
     """
     groups: dict[str, dict[tuple, tuple[list[int], list[int]]]] = {}
 
-    def note(trait: str, face: int, having: bool, *alike: object) -> None:
-        groups.setdefault(trait, {}).setdefault(alike, ([], []))[not having].append(face)
+    def note(trait: str, row: int, having: bool, *alike: object) -> None:
+        groups.setdefault(trait, {}).setdefault(alike, ([], []))[not having].append(row)
 
     shown = np.unique(indices)
-    for row, person in enumerate(faces.person(i) for i in shown):
+    for row, i in enumerate(shown):
+        person = faces.person(i)
         if person is None:
             continue
-        i = shown[row]
         kind = faces.rows[i].get("source"), int(faces.genders[i])
         opening, down = np.digitize(person.lips_apart, (CLOSED, OPEN)), person.corners_down
         note("bearded", row, person.bearded, kind, opening, person.glasses)
@@ -169,10 +169,9 @@ def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray)
         if person.age is not None and not YOUNG < person.age <= OLD:
             note("old", row, person.age > OLD, kind, opening, person.glasses)
     device = next(losses.parameters()).device
-    parts = np.split(shown, range(64, len(shown), 64))
-    codes = [
-        losses.goals(plain_sketches(faces, part).to(device)) for part in tqdm(parts, desc="encoding", unit="batch")
-    ]
+    parts = tqdm(np.split(shown, range(64, len(shown), 64)), desc="encoding", unit="batch")
+    batches = [losses.goals(plain_sketches(faces, part).to(device)) for part in parts]
+    codes = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
     ways = {}
     for trait, sides in groups.items():
         enough = [pair for pair in sides.values() if min(map(len, pair)) >= ENOUGH]
@@ -180,10 +179,9 @@ def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray)
             continue
         weights = torch.tensor([len(having) for having, _ in enough], dtype=torch.float32, device=device)
         ways[trait] = {}
-        for name in codes[0]:
-            all_codes = torch.cat([c[name] for c in codes])
-            steps = [all_codes[having].mean(0) - all_codes[lacking].mean(0) for having, lacking in enough]
-            ways[trait][name] = torch.einsum("g,gd->d", weights / weights.sum(), torch.stack(steps))
+        for name, samples in codes.items():
+            steps = [samples[having].mean(0) - samples[lacking].mean(0) for having, lacking in enough]
+            ways[trait][name] = (weights / weights.sum()) @ torch.stack(steps)
     if "closed" in ways:
         ways["open"] = {name: -way for name, way in ways["closed"].items()}
     return ways
