@@ -151,8 +151,8 @@ def read_photo(photo: ImageLike) -> torch.Tensor:
 def _lighter_skin(encoder: AppearanceEncoder) -> torch.Tensor:
     """float32 A: how the code changes when the skin in a thumbnail with a light background gets lighter.
 
-    Swatches' scores along it agree with the skin in the faces made with them by r = 0.96 to 0.98 (five examples;
-    with a grey background 0.93 to 0.95).
+    Swatches' scores along it agree with the skin in the faces made with them by r = 0.92 to 0.96 (five examples;
+    with a grey background 0.90 to 0.94, with dark hair drawn into the thumbnail 0.94 to 0.95).
     """
     place = (torch.arange(encoder.config.thumbnail) + 0.5) / encoder.config.thumbnail
     (x, y), (across, down) = SKIN
