@@ -27,7 +27,7 @@ BOX = (97, 157, 404, 463)
 BEARDED = 0.8
 
 #: Glasses have an edge across the nose and one below each eye at least so strong, in shares of the skin's brightness
-#: from one row to the next, and lenses at least so bright beside the cheeks: the others are sunglasses. 219 of 6,897
+#: from one row to the next, and lenses at least so bright beside the cheeks: the others are sunglasses. 210 of 6,897
 #: faces, of those with the weakest edges three in four wear glasses (seen).
 BRIDGE_EDGE, RIM_EDGE, CLEAR_LENS = 0.03, 0.055, 0.62
 
