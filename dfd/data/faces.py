@@ -142,14 +142,15 @@ class FaceFolder:
             self._trace(folder)
         if not (folder / "landmarks.npy").is_file() and landmarks.available():
             self._mark(folder)
-        if (folder / "landmarks.npy").is_file() and not (folder / "chin_shades.npy").is_file():
-            self._look_for_beards(folder)
-        if (folder / "landmarks.npy").is_file() and not (folder / "glasses.npy").is_file():
-            self._look_for_glasses(folder)
-        if (folder / "landmarks.npy").is_file() and not (folder / "hair.npy").is_file():
-            self._look_for_hair(folder)
-        if (folder / "hair.npy").is_file() and not (folder / "curls.npy").is_file():
-            self._look_for_curls(folder)
+        looks = {
+            "chin_shades": self._look_for_beards,
+            "glasses": self._look_for_glasses,
+            "hair": self._look_for_hair,
+            "curls": self._look_for_curls,  # in the hair
+        }
+        for name, look_for in looks.items():
+            if (folder / "landmarks.npy").is_file() and not (folder / f"{name}.npy").is_file():
+                look_for(folder)
         self._points = np.load(folder / "stroke_points.npy", mmap_mode="r")
         self._stroke_starts = np.load(folder / "stroke_starts.npy")
         self._face_starts = np.load(folder / "stroke_faces.npy")
@@ -240,10 +241,8 @@ class FaceFolder:
     def _look_for_glasses(self, folder: Path) -> None:
         """Finds out who wears glasses."""
         marks = np.load(folder / "landmarks.npy")
-        _save(
-            folder / "glasses.npy",
-            np.array(self._of_all(landmarks.wears_glasses, self.photos, marks, desc="looking for glasses")),
-        )
+        glasses = self._of_all(landmarks.wears_glasses, self.photos, marks, desc="looking for glasses")
+        _save(folder / "glasses.npy", np.array(glasses))
 
     def _look_for_hair(self, folder: Path) -> None:
         """Finds the hair in all photos."""
@@ -254,7 +253,8 @@ class FaceFolder:
     def _look_for_curls(self, folder: Path) -> None:
         """Finds out whose hair is curly."""
         masks = np.unpackbits(np.load(folder / "hair.npy"), axis=-1).astype(bool)
-        _save(folder / "curls.npy", np.array(self._of_all(hair.is_curly, self.photos, masks, desc="looking for curls")))
+        curls = self._of_all(hair.is_curly, self.photos, masks, desc="looking for curls")
+        _save(folder / "curls.npy", np.array(curls))
 
     def __len__(self) -> int:
         return len(self.rows)

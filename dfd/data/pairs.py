@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from dfd.components import Layout
 from dfd.data.faces import FaceFolder
@@ -23,6 +26,24 @@ def with_seldom_ones(faces: FaceFolder, indices: np.ndarray, times: int) -> np.n
 def plain_sketches(faces: FaceFolder, indices: np.ndarray) -> torch.Tensor:
     """The undamaged line drawings of some faces: float32 N x 1 x 512 x 512."""
     return torch.stack([draw_lines(faces.lines(i)) for i in indices])
+
+
+def encode_plain(
+    faces: FaceFolder,
+    indices: np.ndarray,
+    encode: Callable[[torch.Tensor], dict[str, torch.Tensor]],
+    device: torch.device,
+    quiet: bool = False,
+) -> dict[str, torch.Tensor]:
+    """The codes of the undamaged line drawings of many faces, component -> float32 N x D.
+
+    Args:
+        encode: drawings, float32 N x 1 x 512 x 512 on `device` -> component -> float32 N x D.
+        quiet: whether there is no progress bar, as in all processes but the main one.
+    """
+    parts = tqdm(np.split(indices, range(64, len(indices), 64)), desc="encoding", unit="batch", disable=quiet)
+    batches = [encode(plain_sketches(faces, part).to(device)) for part in parts]
+    return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
 
 
 def load_photos(faces: FaceFolder, indices: np.ndarray) -> torch.Tensor:

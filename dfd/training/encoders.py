@@ -22,11 +22,17 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import nn
-from tqdm import tqdm
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import OLD, marked_drawings, plain_sketches, random_with_lines, with_seldom_ones
+from dfd.data.pairs import (
+    OLD,
+    encode_plain,
+    marked_drawings,
+    plain_sketches,
+    random_with_lines,
+    with_seldom_ones,
+)
 from dfd.data.schematic import CLOSED, OPEN
 from dfd.models import ComponentAutoencoder
 from dfd.training.autoencoders import training_step
@@ -39,8 +45,8 @@ from dfd.training.run import (
     total_steps,
 )
 
-#: How often faces with beards and old ones are seen, in times of the others: what is drawn of them alone would be
-#: learnt from a few drawings only.
+#: How often faces with beards or glasses and old ones are seen, in times of the others: what is drawn of them alone
+#: would be learnt from a few drawings only.
 OFTENER = 3
 
 #: Faces not older than this (years) are those from which the way to the old ones leads.
@@ -139,7 +145,9 @@ class EncoderLosses(nn.Module):
 
 
 @torch.no_grad()
-def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray) -> dict[str, dict[str, torch.Tensor]]:
+def measured_ways(
+    losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray, quiet: bool = False
+) -> dict[str, dict[str, torch.Tensor]]:
     """Trait -> component -> D: the way from the mean code of faces without a trait to that of faces with it.
 
     Measured among faces of the same source and gender, of mouths as far open, and with or without glasses alike, so
@@ -169,9 +177,7 @@ def measured_ways(losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray)
         if person.age is not None and not YOUNG < person.age <= OLD:
             note("old", row, person.age > OLD, kind, opening, person.glasses)
     device = next(losses.parameters()).device
-    parts = tqdm(np.split(shown, range(64, len(shown), 64)), desc="encoding", unit="batch")
-    batches = [losses.goals(plain_sketches(faces, part).to(device)) for part in parts]
-    codes = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+    codes = encode_plain(faces, shown, losses.goals, device, quiet)
     ways = {}
     for trait, sides in groups.items():
         enough = [pair for pair in sides.values() if min(map(len, pair)) >= ENOUGH]
@@ -223,7 +229,7 @@ def train(options: Options) -> Path:
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
     total = total_steps(options, accelerator)
-    ways = measured_ways(losses, faces, train_faces)
+    ways = measured_ways(losses, faces, train_faces, quiet=not accelerator.is_main_process)
     held_out = faces.held_out()[:64]
     rng = np.random.default_rng(0)  # the same faces in the same styles at every look
 

@@ -19,11 +19,10 @@ from diffusers import ModelMixin
 from diffusers.training_utils import EMAModel
 from PIL import Image
 from torch import nn
-from tqdm import tqdm
 
 from dfd.components import CANVAS, COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import load_photos, plain_sketches, random_pairs, with_seldom_ones
+from dfd.data.pairs import encode_plain, load_photos, plain_sketches, random_pairs, with_seldom_ones
 from dfd.data.styles import freehand
 from dfd.manifold import GENDERS, ComponentManifold
 from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, presets
@@ -43,8 +42,8 @@ NEIGHBORS = 10
 #: Where encoders are trained too, the samples' codes are made anew every so many steps; it takes a minute.
 RENEWAL = 500
 
-#: How often faces with beards and old ones are seen, in times of the others: drawings say both more clearly than most
-#: photos' lines do, see `dfd.training.encoders`.
+#: How often faces with beards or glasses and old ones are seen, in times of the others: drawings say it more clearly
+#: than most photos' lines do, see `dfd.training.encoders`.
 OFTENER = 3
 
 #: The first of the features (strides 2, 4, 8, 16) that tell more of shapes than of colours.
@@ -92,7 +91,6 @@ class Generator(nn.Module):
     ):
         super().__init__()
         self.encoders = nn.ModuleDict(encoders).requires_grad_(False)
-        self.trains_encoders = train_encoders
         for model in encoders.values():
             model.encoder.requires_grad_(train_encoders)
         self.feature_mapping = models["feature_mapping"]
@@ -108,8 +106,7 @@ class Generator(nn.Module):
     def encode(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
         """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes, component -> N x D, float32."""
         crops = self.feature_mapping.layout.crop(sketches)
-        with torch.set_grad_enabled(self.trains_encoders and torch.is_grad_enabled()):
-            return {name: model.encode(crops[name]).float() for name, model in self.encoders.items()}
+        return {name: model.encode(crops[name]).float() for name, model in self.encoders.items()}
 
     def forward(
         self,
@@ -415,12 +412,7 @@ def train(options: Options) -> Path:
     ids = torch.from_numpy(faces.sample_ids[indices])
 
     def encode_all() -> dict[str, torch.Tensor]:
-        parts = np.split(indices, range(64, len(indices), 64))
-        codes = [
-            trainer.encode(plain_sketches(faces, part).to(accelerator.device))
-            for part in tqdm(parts, desc="encoding", unit="batch", disable=not accelerator.is_main_process)
-        ]
-        return {name: torch.cat([c[name] for c in codes]) for name in COMPONENTS}
+        return encode_plain(faces, indices, trainer.encode, accelerator.device, quiet=not accelerator.is_main_process)
 
     codes = encode_all()
     if done == 0:  # of a start from other weights too: the encoders may have gone on since

@@ -10,11 +10,11 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from dfd.components import Layout
+from dfd.data import pairs
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import drawings_of, plain_sketches
 from dfd.data.schematic import Person
 from dfd.models import presets
-from dfd.training import encoders
 from dfd.training.encoders import (
     FARTHER,
     EncoderLosses,
@@ -104,7 +104,7 @@ def test_ways_lead_from_faces_without_to_faces_with_a_trait(monkeypatch):
         codes = np.stack([bearded, old, male, many < 192, many % 3 == 0, glasses, hanging, curly], 1)
         return torch.tensor(codes[indices], dtype=torch.float32)
 
-    monkeypatch.setattr(encoders, "plain_sketches", codes)
+    monkeypatch.setattr(pairs, "plain_sketches", codes)
     monkeypatch.setattr(losses, "goals", lambda lines: {"nose": lines})
     ways = measured_ways(losses, Faces(), many)
     for trait, wanted in (("bearded", 0), ("old", 1), ("closed", 4), ("glasses", 5), ("sad", 6), ("curly", 7)):
