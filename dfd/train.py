@@ -76,6 +76,9 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument(
         "--train-encoders", action="store_true", help="train the encoders with the rest; the paper does not"
     )
+    stage.add_argument(
+        "--lines", type=Path, help="output folder of the line extractor: lines of made photos are to be the photos'"
+    )
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
     stage.set_defaults(run=lambda values: synthesis.train(synthesis.Options(**values)))
 

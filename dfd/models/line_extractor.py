@@ -38,14 +38,21 @@ class LineExtractor(Model):
 
     def forward(self, photo: torch.Tensor) -> torch.Tensor:
         """Photo N x 3 x H x W in [-1, 1] -> logits N x 1 x H x W; sides are multiples of `self.multiple`."""
+        return self.head(self.features(photo)[-1])
+
+    def features(self, photo: torch.Tensor) -> list[torch.Tensor]:
+        """Photo as in `forward` -> the maps that its lines are drawn from, each of twice the side of the one before.
+
+        The last, N x C x H/4 x W/4, says where in each 4 x 4 pixels a line runs, those before it roughly so.
+        """
         maps = [self.stem(photo)]
         for layer in self.down:
             maps.append(layer(maps[-1]))
-        x = maps.pop()
+        found = [maps.pop()]
         for layer, skipped in zip(reversed(self.up), reversed(maps), strict=True):
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
-            x = layer(torch.cat([x, skipped], 1))
-        return self.head(x)
+            x = F.interpolate(found[-1], scale_factor=2, mode="nearest")
+            found.append(layer(torch.cat([x, skipped], 1)))
+        return found
 
     @property
     def multiple(self) -> int:

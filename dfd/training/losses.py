@@ -63,6 +63,14 @@ def perceptual(real: Sequence[torch.Tensor], fake: Sequence[torch.Tensor]) -> to
     return 0.1 * torch.stack(distances).sum()
 
 
+def line_distance(real: Sequence[torch.Tensor], fake: Sequence[torch.Tensor]) -> torch.Tensor:
+    """L1 between the maps that a line extractor draws from (`LineExtractor.features`), mean over its scales.
+
+    Of lines themselves, in place of maps, a line beside the true one would have no way to it.
+    """
+    return torch.stack([F.l1_loss(f.float(), r.float()) for r, f in zip(real, fake, strict=True)]).mean()
+
+
 def gaussian_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """KL divergence from the standard normal, summed over dimensions, mean over the batch."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()

@@ -27,12 +27,13 @@ from dfd.data.styles import freehand
 from dfd.manifold import GENDERS, ComponentManifold
 from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, presets
 from dfd.models.discriminator import MultiScaleDiscriminator, ProjectedDiscriminator
+from dfd.models.line_extractor import LineExtractor
 from dfd.training.lite0 import CHANNELS, Lite0Features
-from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, perceptual
+from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, line_distance, perceptual
 from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
 
 #: Loss weights and optimiser settings of the prototype, known to train stably.
-LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0}
+LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0, "lines": 4.0}
 ADVERSARIAL_RAMP_STEPS = 200
 CLIP_NORM = 5.0
 
@@ -69,6 +70,7 @@ class Options(RunOptions):
     projected_share: float = 0.5
     swapped_share: float = 0.25
     train_encoders: bool = False
+    lines: Path | None = None
     min_size: int = CANVAS
     ema_decay: float = 0.998
     sample_steps: int = 200
@@ -221,6 +223,10 @@ class SynthesisTrainer:
         self.total_steps = total_steps
         device = self.accelerator.device
         self.features = Lite0Features().to(device, memory_format=torch.channels_last)
+        self.line_extractor = None
+        if options.lines is not None:
+            self.line_extractor = LineExtractor.from_pretrained(options.lines / "line_extractor")
+            self.line_extractor.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
         self.raw_generator = Generator(encoders, models, options.train_encoders)
         self.raw_generator.to(device, memory_format=torch.channels_last)
         self.layout = self.raw_generator.feature_mapping.layout
@@ -340,6 +346,11 @@ class SynthesisTrainer:
             made, preview, divergence = self.generator(sketches, looks, lambda codes: self.disturb(codes, ids, rng))
             fake_features = [self.features(view) for view in views(made, corner)]
         losses = {"kl": divergence}
+        if self.line_extractor is not None:  # whatever the colours, lines are where the photo has them
+            with self.accelerator.autocast():
+                with torch.no_grad():
+                    real_lines = self.line_extractor.features(photos)
+                losses["lines"] = line_distance(real_lines, self.line_extractor.features(made))
         if swapped:  # the colours are not the photo's: only what is where can be compared
             losses["swapped"] = perceptual_of_views(real_features, fake_features, DEEP)
         else:

@@ -19,6 +19,13 @@ def test_a_logit_for_each_pixel(extractor, height, width):
     assert extractor.eval()(torch.rand(2, 3, height, width)).shape == (2, 1, height, width)
 
 
+def test_lines_are_drawn_from_the_last_of_its_maps(extractor):
+    photo = torch.rand(2, 3, 48, 80)
+    maps = extractor.eval().features(photo)
+    assert [tuple(m.shape) for m in maps] == [(2, 8, 3, 5), (2, 8, 6, 10), (2, 8, 12, 20)]
+    assert torch.equal(extractor.head(maps[-1]), extractor(photo))
+
+
 def test_every_parameter_receives_a_gradient(extractor):
     extractor(torch.rand(2, 3, 64, 64)).square().mean().backward()
     assert not [name for name, p in extractor.named_parameters() if p.grad is None or not p.grad.any()]

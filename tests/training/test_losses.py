@@ -13,6 +13,7 @@ from dfd.training.losses import (
     hinge_generator,
     least_squares_discriminator,
     least_squares_generator,
+    line_distance,
     perceptual,
 )
 
@@ -74,6 +75,12 @@ def test_perceptual():
     assert perceptual([a, a, a], [b, a, b]) == pytest.approx(0.1 * 4), "a sum over layers"
     half = torch.cat([a[..., :2], b[..., :2]], -1)
     assert perceptual([a], [half]) == pytest.approx(0.1), "a mean over pixels"
+
+
+def test_line_distance_is_a_mean_over_scales():
+    fine, coarse = torch.zeros(2, 3, 8, 8), torch.ones(2, 3, 4, 4)
+    assert line_distance([coarse, fine], [coarse, fine]) == 0
+    assert line_distance([coarse, fine], [coarse + 1, fine - 3]) == pytest.approx(2)
 
 
 def test_gaussian_divergence():

@@ -1,5 +1,7 @@
 """Stage II: gradients reach every parameter of generator and discriminator, it overfits, it resumes."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from safetensors.torch import load_file
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos, plain_sketches
-from dfd.models import FeatureMapping, presets
+from dfd.models import FeatureMapping, LineExtractor, presets
 from dfd.training import synthesis
 from dfd.training.run import Run
 from dfd.training.synthesis import Options, SynthesisTrainer, other_framing, swap_appearances, train, views
@@ -89,6 +91,19 @@ def test_the_adversarial_loss_itself_reaches_the_generator(options, four, monkey
     trainer.step(1, *(x[:2] for x in four), np.random.default_rng(0))
     gradients = [p.grad for p in trainer.raw_generator.feature_mapping.parameters()]
     assert all(g is not None and g.any() for g in gradients)
+
+
+def test_lines_of_made_photos_are_compared_with_the_photos(options, four, tmp_path, monkeypatch):
+    """Whatever the colours: in steps with another's appearance too. With every other loss at zero it still teaches."""
+    monkeypatch.setattr(synthesis, "LOSS_WEIGHTS", dict.fromkeys(synthesis.LOSS_WEIGHTS, 0.0) | {"lines": 1.0})
+    LineExtractor((8, 8)).save_pretrained(tmp_path / "line_extractor")
+    trainer = make_trainer(options, 10, discriminator="none", lines=tmp_path, swapped_share=1)
+    before = deepcopy(trainer.line_extractor.state_dict())
+    losses = trainer.step(1, *(x[:2] for x in four), np.random.default_rng(0))
+    assert {"lines", "swapped"} <= losses.keys() and losses["lines"] > 0
+    assert all(p.grad.any() for p in trainer.raw_generator.feature_mapping.parameters())
+    after = trainer.line_extractor.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before), "a yardstick does not learn"
 
 
 @pytest.mark.parametrize("trained", [False, True])
