@@ -40,11 +40,11 @@ PARTED = 9
 AGES = (35, 50)
 WRINKLES = {"forehead": (0.08, 0.6), "folds": (0.08, 0.5), "crows_feet": (0, 0.4), "bags": (0.08, 0.4)}
 
-#: Share of the drawings of bearded faces in which the beard is drawn.
-BEARD = 0.7
+#: Shares of the drawings in which a beard is drawn, of faces without and with one.
+BEARD = (0.06, 0.7)
 
 #: Share of the drawings of faces without glasses in which glasses are drawn: goals say what they would look like
-#: (`dfd.training.encoders`). The faces that have them, every thirtieth, would be too few to learn it from.
+#: (`dfd.training.encoders`), as with beards. The faces that have them, every thirtieth, would be too few to learn from.
 GLASSES = 0.1
 
 #: Shares of the drawings with much hair that have curls, where it is straight and where it is curly.
@@ -160,7 +160,7 @@ def schematic(
     if glasses:
         features.append(_glasses(landmarks, rng))
     marks = [name for name, shares in WRINKLES.items() if rng.random() < _by_age(shares, person.age)]
-    marks += ["beard"] if person.bearded and rng.random() < BEARD else []
+    marks += ["beard"] if rng.random() < BEARD[person.bearded] else []
     on_skin = [stroke for name in marks for stroke in MARKS[name](landmarks, rng)]
     marks += ["glasses"] if glasses else []
     marks += ["closed"] if closed else []
@@ -530,9 +530,11 @@ def _beard(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
         cheeks = [landmarks[48] + _by(-22, -14), landmarks[31] + _by(-8, 10), landmarks[33] + _by(0, 8)]
         cheeks += [landmarks[35] + _by(8, 10), landmarks[54] + _by(22, -14)]
         drawn.append(curve(np.stack([left, *cheeks, right])))
-        if rng.random() < 0.7:  # and under the lips
-            around = below_lips + (below_lips - landmarks[62]) * rng.uniform(0.1, 0.4) + _by(0, rng.uniform(2, 8))
-            drawn.append(curve(around))
+        if rng.random() < 0.8:  # and around the lips from below; taken for a lip, it opened closed mouths (seen)
+            farther = 1 + _by(rng.uniform(0.3, 0.8), rng.uniform(0.6, 1.8))  # lips are drawn large
+            around = landmarks[62] + (below_lips - landmarks[62]) * farther + _by(0, rng.uniform(2, 10))
+            raised = rng.uniform(0, 20) * np.float32([1, 0.5, 0, 0, 0, 0.5, 1])
+            drawn.append(curve(around - np.outer(raised, (0, 1))))
     if rng.random() < 0.6:
         for _ in range(rng.integers(6, 24)):
             share, side = rng.uniform(0.2, 0.8), rng.uniform(0, 4)
