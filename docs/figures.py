@@ -67,7 +67,7 @@ def inspect(pipe: DeepFaceDrawingPipeline) -> Image.Image:
 def extractor(pipe: DeepFaceDrawingPipeline) -> Image.Image:
     """Faces made of example drawings; their lines by the classical filter, and by the network."""
     rows = []
-    for name in ("older", "bun_and_smile", "beard"):
+    for name in ("older", "glasses", "beard"):
         face = pipe(example(name)).images[0]
         classical = sketch_to_pil(trace_photo(np.array(face)))
         rows.append([face, classical, pipe.extract_lines(face)])
@@ -81,7 +81,7 @@ def morph(pipe: DeepFaceDrawingPipeline) -> Image.Image:
 
 def mix(pipe: DeepFaceDrawingPipeline) -> Image.Image:
     """Outline, hair and colours of the drawing on the left, eyes, nose and mouth of the drawing above."""
-    drawings = [example(name) for name in ("long_hair", "beard", "bun_and_smile", "older")]
+    drawings = [example(name) for name in ("long_hair", "beard", "bob", "older")]
     codes = [pipe.embed(drawing) for drawing in drawings]
     rows = [[Image.new("L", (SIDE, SIDE), 255), *drawings]]
     for drawing, rest in zip(drawings, codes, strict=True):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 def shipped():
     """The shipped weights, and three of the page's examples in code form."""
     pipe = DeepFaceDrawingPipeline.from_pretrained(ROOT / "checkpoints")
-    names = ("long_hair", "beard", "bun_and_smile")
+    names = ("long_hair", "beard", "bob")
     return pipe, *(pipe.embed(ROOT / "dfd" / "ui" / "examples" / f"{name}.png") for name in names)
 
 

@@ -35,7 +35,7 @@ from dfd.ui.results import Results, problem, shot
 from dfd.ui.session import PICTURES, Session, face_png, read_session
 
 #: In the first places, so that there is something to play with.
-FIRST = ("long_hair", "beard", "bun_and_smile")
+FIRST = ("long_hair", "beard", "bob")
 
 #: Faces of the strip, and of an animation, which goes there and back within so many seconds.
 STRIP, FRAMES, SECONDS = 8, 12, 4

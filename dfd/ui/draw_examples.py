@@ -193,19 +193,20 @@ def short_hair(pen: Pen) -> None:
         pen.line((x - 12, 98), (x + 2, 72), (x + 24, 48))
 
 
-def bun_and_smile(pen: Pen) -> None:
-    eyes(pen, lid=230, lashes=True)
-    brows(pen, arch=5, thick=6)
+def glasses(pen: Pen) -> None:
+    eyes(pen, lid=230, bag=False, lashes=True)
+    brows(pen, arch=8, thick=6)
     nose(pen, bridge=False)
     laughing_mouth(pen)
     jaw(pen)
     ears(pen)
+    pen.both((150, 240), (158, 220), (194, 213), (230, 220), (237, 240), (230, 266), (194, 278), (160, 268), (150, 240))
+    pen.across((237, 238), (246, 233), (256, 231))
+    pen.both((150, 236), (136, 234), (124, 236))
     pen.both((172, 410), (176, 450), (158, 482), (90, 498), (40, 511))
     pen.across((152, 488), (196, 508), (256, 511))
     pen.across((116, 234), (106, 180), (116, 120), (152, 74), (204, 50), (256, 46))
     pen.across((131, 238), (138, 186), (156, 140), (196, 106), (256, 94))
-    pen.line((206, 50), (196, 22), (218, 4), (256, 0), (296, 4), (316, 22), (306, 50))
-    pen.line((222, 40), (236, 20), (262, 14), (288, 26))
     for x, y in ((150, 120), (186, 94), (222, 82)):
         pen.both((x, y), (x + 8, y - 18), (x + 24, y - 34))
 
@@ -300,7 +301,7 @@ def half_finished(pen: Pen) -> None:
 FACES = {
     "long_hair": (long_hair, {"seed": 1}),
     "short_hair": (short_hair, {"seed": 2}),
-    "bun_and_smile": (bun_and_smile, {"seed": 3}),
+    "glasses": (glasses, {"seed": 3}),
     "beard": (beard, {"seed": 4}),
     "bob": (bob, {"seed": 5}),
     "older": (older, {"seed": 6}),
