@@ -73,7 +73,7 @@ def test_wrinkles_are_drawn_for_the_old():
     assert many[0] + 1 < many[1] < many[2] - 1
 
 
-def test_beards_are_drawn_around_the_mouth_for_the_bearded():
+def test_beards_are_drawn_around_the_mouth_of_most_of_the_bearded_and_of_few_others():
     left, right = LANDMARKS[48, 0], LANDMARKS[54, 0]
     lips, chin = LANDMARKS[57, 1], LANDMARKS[8, 1]
 
@@ -82,9 +82,18 @@ def test_beards_are_drawn_around_the_mouth_for_the_bearded():
         below = (places[:, 1] > lips + 8) & (places[:, 1] < chin + 10)
         return (below & (places[:, 0] > left) & (places[:, 0] < right)).sum()
 
-    shaved, bearded = ([hairs(strokes) for strokes in drawings(bearded=b)] for b in (False, True))
-    assert max(shaved) <= 1
-    assert 0.5 < np.mean([count >= 3 for count in bearded]) < 0.9
+    shaved, bearded = (np.mean([hairs(strokes) >= 3 for strokes in drawings(bearded=b)]) for b in (False, True))
+    assert 0 < shaved < 0.2
+    assert 0.5 < bearded < 0.9
+
+
+def test_a_beards_border_runs_outside_of_lips_drawn_large():
+    corner, lip = LANDMARKS[48, 0], LANDMARKS[57, 1]
+    drawn = [stroke for seed in range(60) for stroke in module._beard(LANDMARKS, np.random.default_rng(seed))]
+    borders = [s for s in drawn if np.ptp(s[:, 0]) > 60 and s[:, 1].max() > lip]
+    assert 10 < len(borders) < 40
+    assert np.mean([s[:, 1].max() > lip + 12 for s in borders]) > 0.9
+    assert np.mean([s[:, 0].min() < corner - 8 for s in borders]) > 0.9
 
 
 def test_what_is_drawn_on_the_skin_is_told():
