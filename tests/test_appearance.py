@@ -73,7 +73,7 @@ def test_a_swatch_gives_a_face_whose_photo_gives_the_swatch_again(shipped):
         face = shipped(EXAMPLES / "bob.png", appearance=swatches[i]).images[0]
         distances = ((shipped.appearance_of(face) - swatches) / spread).norm(dim=1)
         # The bob's own outline has a say in its thumbnail, so a swatch beside it may come nearer.
-        assert int((distances < distances[i]).sum()) < 5
+        assert int((distances < distances[i]).sum()) < 4
 
 
 def test_only_the_middle_square_of_a_photo_counts(pipe):

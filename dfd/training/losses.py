@@ -46,12 +46,8 @@ ADVERSARIAL = {
 
 def feature_matching(real: Outputs, fake: Outputs) -> torch.Tensor:
     """L1 between the discriminator's features of true and made photos (the paper's perceptual term); 0 if none."""
-    losses = [
-        F.l1_loss(f.float(), r.detach().float())
-        for rs, fs in zip(real, fake, strict=True)
-        for r, f in zip(rs[:-1], fs[:-1], strict=True)
-    ]
-    return torch.stack(losses).mean() if losses else fake[0][-1].new_zeros(())
+    features = [[feature for scale in side for feature in scale[:-1]] for side in (real, fake)]
+    return _mean_l1(*features) if features[1] else fake[0][-1].new_zeros(())
 
 
 def perceptual(real: Sequence[torch.Tensor], fake: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -68,9 +64,14 @@ def line_distance(real: Sequence[torch.Tensor], fake: Sequence[torch.Tensor]) ->
 
     Of lines themselves, in place of maps, a line beside the true one would have no way to it.
     """
-    return torch.stack([F.l1_loss(f.float(), r.float()) for r, f in zip(real, fake, strict=True)]).mean()
+    return _mean_l1(real, fake)
 
 
 def gaussian_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """KL divergence from the standard normal, summed over dimensions, mean over the batch."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+
+
+def _mean_l1(real: Sequence[torch.Tensor], fake: Sequence[torch.Tensor]) -> torch.Tensor:
+    """L1 between maps of true and made photos, mean over the maps; only the made ones are moved by it."""
+    return torch.stack([F.l1_loss(f.float(), r.detach().float()) for r, f in zip(real, fake, strict=True)]).mean()
