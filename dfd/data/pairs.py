@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -52,22 +53,50 @@ def load_photos(faces: FaceFolder, indices: np.ndarray) -> torch.Tensor:
     return photos.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def random_pairs(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):
-    """`count` random faces, half of them mirrored.
+@dataclass(frozen=True)
+class Pairs:
+    """N drawings in random styles, and what they show.
 
-    What is drawn on purpose says more than the photo shows (`dfd.training.encoders`); learnt with the photo it would be
-    toned down again. Such drawings are replaced by the plain line drawings.
-
-    Returns:
-        drawings in random styles, float32 count x 1 x 512 x 512; photos, float32 count x 3 x 512 x 512 in [-1, 1];
-        sample ids, int64 count.
+    Attributes:
+        drawings: float32 N x 1 x 512 x 512.
+        marks: what each drawing says on purpose, see `marked_drawings`.
+        lines: the plain line drawings of the same faces, float32 N x 1 x 512 x 512.
+        photos: float32 N x 3 x 512 x 512 in [-1, 1].
+        ids: the samples' ids, int64 N.
     """
+
+    drawings: torch.Tensor
+    marks: list[frozenset[str]]
+    lines: torch.Tensor
+    photos: torch.Tensor
+    ids: torch.Tensor
+
+    def to(self, device: torch.device) -> Pairs:
+        """The same with drawings, lines and photos on a device."""
+        moved = {name: getattr(self, name).to(device) for name in ("drawings", "lines", "photos")}
+        return replace(self, **moved)
+
+    @property
+    def marked(self) -> torch.Tensor:
+        """Which drawings say something on purpose: bool N x 1 x 1 x 1."""
+        return torch.tensor([bool(drawn) for drawn in self.marks], device=self.lines.device)[:, None, None, None]
+
+    @property
+    def sketches(self) -> torch.Tensor:
+        """Drawings to learn photos from: what is drawn on purpose says more than the photo shows.
+
+        Learnt with the photo it would be toned down again; such drawings are replaced by the plain line drawings.
+        """
+        return torch.where(self.marked, self.lines, self.drawings)
+
+
+def random_pairs(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int) -> Pairs:
+    """`count` random faces, half of them mirrored."""
     chosen, mirrored = _choose(indices, rng, count)
-    sketches, marks = marked_drawings(faces, chosen, layout, rng)
-    for row in np.flatnonzero([bool(drawn) for drawn in marks]):
-        sketches[row] = draw_lines(faces.lines(chosen[row]))
-    ids = torch.from_numpy(faces.sample_ids[chosen])
-    return _mirror(sketches, mirrored), _mirror(load_photos(faces, chosen), mirrored), ids
+    drawings, marks = marked_drawings(faces, chosen, layout, rng)
+    pictures = (drawings, plain_sketches(faces, chosen), load_photos(faces, chosen))
+    drawings, lines, photos = (_mirror(x, mirrored) for x in pictures)
+    return Pairs(drawings, marks, lines, photos, torch.from_numpy(faces.sample_ids[chosen]))
 
 
 def random_sketches(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int):

@@ -5,10 +5,7 @@ learns to give any drawing of a face the code that it used to give to the line d
 frozen copy), so that codes, decoders, bank and stage II all stay what they were. Mean squared error makes what a rough
 drawing leaves open the mean of what it may be.
 
-What is drawn on purpose is to be seen: beards, wrinkles, glasses, closed lips. A photo's line drawing hardly tells of a
-beard, and neither does its code; and the mean of what rough lips may be is a mouth a little open. So the goal of a
-drawing with such marks is moved on, the way that leads from faces without to faces with them; of one with glasses also
-where the photo has none.
+The goal of a drawing with marks is moved on (`dfd.training.meanings`).
 """
 
 from __future__ import annotations
@@ -25,17 +22,10 @@ from torch import nn
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import (
-    OLD,
-    encode_plain,
-    marked_drawings,
-    plain_sketches,
-    random_with_lines,
-    with_seldom_ones,
-)
-from dfd.data.schematic import CLOSED, OPEN
+from dfd.data.pairs import encode_plain, marked_drawings, plain_sketches, random_with_lines, with_seldom_ones
 from dfd.models import ComponentAutoencoder
 from dfd.training.autoencoders import training_step
+from dfd.training.meanings import measured_ways, moved_on
 from dfd.training.run import (
     AveragedOptions,
     Run,
@@ -48,37 +38,6 @@ from dfd.training.run import (
 #: How often faces with beards or glasses and old ones are seen, in times of the others: what is drawn of them alone
 #: would be learnt from a few drawings only.
 OFTENER = 3
-
-#: Faces not older than this (years) are those from which the way to the old ones leads.
-YOUNG = 35
-
-#: What a drawing says on purpose (`dfd.data.schematic.schematic`) -> the trait, and the components that see it.
-MEANINGS = {
-    "closed": ("closed", ("nose", "mouth")),
-    "smile": ("open", ("nose", "mouth")),
-    "sad": ("sad", ("nose", "mouth")),
-    "glasses": ("glasses", ("left_eye", "right_eye", "nose")),
-    "curls": ("curly", ("remainder",)),
-    "beard": ("bearded", ("nose", "mouth")),
-    "forehead": ("old", ("left_eye", "right_eye", "remainder")),
-    "crows_feet": ("old", ("left_eye", "right_eye")),
-    "bags": ("old", ("left_eye", "right_eye")),
-    "folds": ("old", ("nose", "mouth")),
-}
-
-#: How far goals are moved, in ways from the mean of the faces without a trait to the mean of those with it: at twice
-#: the way a beard or an age is hinted at, at three times it is seen, and faces are still whole at four times (seen).
-#: Lips drawn closed still parted after 0.7 of the way, and closed 0.6 of it farther on (seen). Glasses are a wire at
-#: one way, a frame from two on; hair waves at one and has curls at two (seen). Corners of a mouth hang a little at four
-#: (seen): in photos people are hardly ever sad.
-FARTHER = {"bearded": 3.0, "old": 3.0, "closed": 1.5, "open": 0.7, "sad": 4.0, "glasses": 2.5, "curly": 2.0}
-
-#: Corners of a closed mouth that hang so far (`Person.corners_down`) are sad, every twelfth; the way to them leads from
-#: those between the other two, the middle half of all.
-SAD, LEVEL = 0.01, (-0.055, -0.015)
-
-#: A way is measured from so many faces at least on both sides, who are alike otherwise.
-ENOUGH = 8
 
 
 @dataclass(kw_only=True)
@@ -130,70 +89,12 @@ class EncoderLosses(nn.Module):
 
         Args:
             lines: N x 1 x 512 x 512, the plain line drawings of the same faces.
-            marks: what each drawing says on purpose (`MEANINGS`); nothing without.
-            ways: trait -> component -> D, see `measured_ways`.
+            marks: what each drawing says on purpose (`dfd.training.meanings.MEANINGS`); nothing without.
+            ways: trait -> component -> D, see `dfd.training.meanings`.
         """
         crops = self.layout.crop(lines)
         codes = {name: teacher.encode(crops[name]).float() for name, teacher in self.teachers.items()}
-        for row, drawn in enumerate(marks):
-            # A set, since several wrinkles together make nobody older than one does.
-            shown = {(trait, name) for mark in drawn for trait, names in [MEANINGS[mark]] for name in names}
-            for trait, name in shown:
-                if name in codes and trait in ways:
-                    codes[name][row] += FARTHER[trait] * ways[trait][name].to(codes[name])
-        return codes
-
-
-@torch.no_grad()
-def measured_ways(
-    losses: EncoderLosses, faces: FaceFolder, indices: np.ndarray, quiet: bool = False
-) -> dict[str, dict[str, torch.Tensor]]:
-    """Trait -> component -> D: the way from the mean code of faces without a trait to that of faces with it.
-
-    Measured among faces of the same source and gender, of mouths as far open, and with or without glasses alike, so
-    that it leads to nothing else: to no other background, nor from wrinkles to glasses, which the old wear more often.
-    Averaged by the number of faces with the trait. A trait of too few faces is left out.
-    """
-    groups: dict[str, dict[tuple, tuple[list[int], list[int]]]] = {}
-
-    def note(trait: str, row: int, having: bool, *alike: object) -> None:
-        groups.setdefault(trait, {}).setdefault(alike, ([], []))[not having].append(row)
-
-    shown = np.unique(indices)
-    for row, i in enumerate(shown):
-        person = faces.person(i)
-        if person is None:
-            continue
-        kind = faces.rows[i].get("source"), int(faces.genders[i])
-        opening, down = np.digitize(person.lips_apart, (CLOSED, OPEN)), person.corners_down
-        note("bearded", row, person.bearded, kind, opening, person.glasses)
-        note("glasses", row, person.glasses, kind, opening)
-        if opening != 1:
-            note("closed", row, opening == 0, kind, person.glasses)
-        if opening == 0 and (down > SAD or LEVEL[0] < down < LEVEL[1]):
-            note("sad", row, down > SAD, kind, person.glasses)
-        if person.hairy:  # else the way would lead to more hair
-            note("curly", row, person.curly, kind, person.glasses)
-        if person.age is not None and not YOUNG < person.age <= OLD:
-            note("old", row, person.age > OLD, kind, opening, person.glasses)
-    device = next(losses.parameters()).device
-    codes = encode_plain(faces, shown, losses.goals, device, quiet)
-    ways = {}
-    for trait, sides in groups.items():
-        enough = [pair for pair in sides.values() if min(map(len, pair)) >= ENOUGH]
-        if not enough:
-            continue
-        weights = torch.tensor([len(having) for having, _ in enough], dtype=torch.float32, device=device)
-        ways[trait] = {}
-        for name, samples in codes.items():
-            steps = [samples[having].mean(0) - samples[lacking].mean(0) for having, lacking in enough]
-            ways[trait][name] = (weights / weights.sum()) @ torch.stack(steps)
-    if {"old", "glasses"} <= ways.keys():  # some glasses go unnoticed: old eyes got a wire, half of a way to glasses
-        for name, way in ways["glasses"].items():
-            ways["old"][name] -= (ways["old"][name] @ way) / (way @ way) * way
-    if "closed" in ways:
-        ways["open"] = {name: -way for name, way in ways["closed"].items()}
-    return ways
+        return moved_on(codes, marks, ways)
 
 
 def code_distance(codes: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
@@ -232,7 +133,9 @@ def train(options: Options) -> Path:
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
     total = total_steps(options, accelerator)
-    ways = measured_ways(losses, faces, train_faces, quiet=not accelerator.is_main_process)
+    shown = np.unique(train_faces)
+    codes = encode_plain(faces, shown, losses.goals, accelerator.device, quiet=not accelerator.is_main_process)
+    ways = measured_ways(codes, faces, shown)
     held_out = faces.held_out()[:64]
     rng = np.random.default_rng(0)  # the same faces in the same styles at every look
 

@@ -152,8 +152,8 @@ def train(options: Options) -> Path:
         rng = seed_step(options.seed, 0, step)
         share = _share(options, step, clock)
         factor = learning_rate_factor(step, max(step / share, 1) if share else 1e9)
-        sketches, photos = random_pairs(faces, indices, layout, rng, options.batch_size)[:2]
-        losses = trainer.step(factor, sketches.to(accelerator.device), photos.to(accelerator.device))
+        pairs = random_pairs(faces, indices, layout, rng, options.batch_size).to(accelerator.device)
+        losses = trainer.step(factor, pairs.sketches, pairs.photos)
         run.add(losses, options.batch_size)
         step += 1
         progress.update()

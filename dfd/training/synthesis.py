@@ -6,7 +6,7 @@ is more than what gives the drawing back, and faces follow their drawings better
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from torch import nn
 
 from dfd.components import CANVAS, COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import encode_plain, load_photos, plain_sketches, random_pairs, with_seldom_ones
+from dfd.data.pairs import Pairs, encode_plain, load_photos, plain_sketches, random_pairs, with_seldom_ones
 from dfd.data.styles import freehand
 from dfd.manifold import GENDERS, ComponentManifold
 from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, presets
@@ -30,10 +30,11 @@ from dfd.models.discriminator import MultiScaleDiscriminator, ProjectedDiscrimin
 from dfd.models.line_extractor import LineExtractor
 from dfd.training.lite0 import CHANNELS, Lite0Features
 from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, line_distance, perceptual
+from dfd.training.meanings import measured_ways, moved_on
 from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
 
 #: Loss weights and optimiser settings of the prototype, known to train stably.
-LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0, "lines": 4.0}
+LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0, "lines": 4.0, "codes": 0.2}
 ADVERSARIAL_RAMP_STEPS = 200
 CLIP_NORM = 5.0
 
@@ -238,6 +239,7 @@ class SynthesisTrainer:
         )
         self.ema = EMAModel(self.raw_generator.parameters(), decay=options.ema_decay)
         self.manifold: ComponentManifold | None = None
+        self.ways: dict[str, dict[str, torch.Tensor]] = {}
         self.state = {"generator": self.raw_generator, "optimizer": self.optimizer, "ema": self.ema}
         self.raw_discriminator = build_discriminator(options.discriminator)
         self.discriminator_loss, self.generator_loss = ADVERSARIAL[options.adversarial_loss]
@@ -294,17 +296,35 @@ class SynthesisTrainer:
         return refined
 
     def disturb(
-        self, latents: dict[str, torch.Tensor], ids: torch.Tensor | None, rng: np.random.Generator
+        self, latents: dict[str, torch.Tensor], ids: torch.Tensor, rng: np.random.Generator
     ) -> dict[str, torch.Tensor]:
-        """What training does to codes: `refine` if there are ids, and a little noise."""
-        if ids is not None:
-            with torch.autocast(self.accelerator.device.type, enabled=False):  # sums of many neighbours: in float32
-                latents = self.refine(latents, ids, rng)
+        """What training does to codes: `refine`, and a little noise."""
+        with torch.autocast(self.accelerator.device.type, enabled=False):  # sums of many neighbours: in float32
+            latents = self.refine(latents, ids, rng)
         spread = self.raw_generator.feature_mapping.latent_std
         return {
             name: latents[name] + self.options.latent_noise * spread[i] * torch.randn_like(latents[name])
             for i, name in enumerate(COMPONENTS)
         }
+
+    def code_distance(self, codes: Mapping[str, torch.Tensor], marks: Sequence[Set[str]]) -> torch.Tensor:
+        """How far drawings are from meaning what their line drawings mean, and what they say on purpose.
+
+        Photos teach the codes of line drawings, and of such drawings as say no more than photos show; these in turn
+        are the goals of the others.
+
+        Args:
+            codes: component -> 2N x D, of N drawings and then of the plain line drawings of the same faces.
+            marks: what each drawing says on purpose.
+
+        Returns:
+            mean squared distance from the goals in standard deviations of the samples' codes, mean over components.
+        """
+        drawn, plain = ({name: both.chunk(2)[i] for name, both in codes.items()} for i in range(2))
+        goals = moved_on({name: code.detach() for name, code in plain.items()}, marks, self.ways)
+        spread = self.raw_generator.feature_mapping.latent_std
+        distances = [((drawn[name] - goals[name]) / spread[i]).square().mean() for i, name in enumerate(COMPONENTS)]
+        return torch.stack(distances).mean()
 
     @torch.no_grad()
     def encode(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -317,35 +337,36 @@ class SynthesisTrainer:
         since = step - self.options.adversarial_start * self.total_steps
         return self.options.adversarial_weight * min(max(since / ADVERSARIAL_RAMP_STEPS, 0), 1)
 
-    def step(
-        self,
-        step: int,
-        sketches: torch.Tensor,
-        photos: torch.Tensor,
-        rng: np.random.Generator,
-        ids: torch.Tensor | None = None,
-    ) -> dict[str, torch.Tensor]:
+    def step(self, step: int, pairs: Pairs, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """Trains on a batch and returns its losses.
 
         Args:
             step: number of the step.
-            sketches: N x 1 x 512 x 512, ink.
-            photos: N x 3 x 512 x 512 in [-1, 1].
+            pairs: drawings and photos; where there is a manifold, the drawings' codes are also refined.
             rng: for what is random in the step besides torch's own generator.
-            ids: int64 N, the samples' ids; with them and a manifold, codes are also refined.
         """
         options = self.options
         learning_rate = options.learning_rate * learning_rate_factor(step, self.total_steps)
         set_learning_rate(self.optimizer, learning_rate)
         corner = tuple(int(v) for v in rng.integers(0, CANVAS - CROP + 1, 2))
         self.raw_generator.train()
+        sketches, photos, losses = pairs.sketches, pairs.photos, {}
+
+        def change(codes: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            if options.train_encoders:
+                losses["codes"] = self.code_distance(codes, pairs.marks)
+                codes = {
+                    name: torch.where(pairs.marked[:, :, 0, 0], *both.chunk(2)[::-1]) for name, both in codes.items()
+                }
+            return self.disturb(codes, pairs.ids, rng)
+
+        seen = torch.cat([pairs.drawings, pairs.lines]) if options.train_encoders else sketches
         with self.accelerator.autocast():
             with torch.no_grad():
                 real_features = [self.features(view) for view in views(photos, corner)]
             looks, swapped = swap_appearances(other_framing(photos, rng), options.swapped_share, rng)
-            made, preview, divergence = self.generator(sketches, looks, lambda codes: self.disturb(codes, ids, rng))
+            made, preview, losses["kl"] = self.generator(seen, looks, change)
             fake_features = [self.features(view) for view in views(made, corner)]
-        losses = {"kl": divergence}
         if self.line_extractor is not None:  # whatever the colours, lines are where the photo has them
             with self.accelerator.autocast():
                 with torch.no_grad():
@@ -425,20 +446,25 @@ def train(options: Options) -> Path:
     def encode_all() -> dict[str, torch.Tensor]:
         return encode_plain(faces, indices, trainer.encode, accelerator.device, quiet=not accelerator.is_main_process)
 
+    def set_samples(codes: dict[str, torch.Tensor]) -> None:
+        if len(indices) > NEIGHBORS:
+            trainer.set_manifold(codes, ids)
+        if options.train_encoders:
+            trainer.ways = measured_ways(codes, faces, indices)
+
     codes = encode_all()
     if done == 0:  # of a start from other weights too: the encoders may have gone on since
         models["feature_mapping"].set_statistics(codes)
-    if len(indices) > NEIGHBORS:
-        trainer.set_manifold(codes, ids)
+    set_samples(codes)
     trainer.distribute()
     held_out = faces.held_out(options.min_size)
     choice = with_seldom_ones(faces, indices, OFTENER)
 
     def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        if options.train_encoders and trainer.manifold is not None and number % RENEWAL == 0 and number > done:
-            trainer.set_manifold(encode_all(), ids)
-        sketches, photos, chosen = random_pairs(faces, choice, layout, rng, options.batch_size)
-        return trainer.step(number, sketches.to(accelerator.device), photos.to(accelerator.device), rng, chosen)
+        if options.train_encoders and number % RENEWAL == 0 and number > done:
+            set_samples(encode_all())
+        pairs = random_pairs(faces, choice, layout, rng, options.batch_size)
+        return trainer.step(number, pairs.to(accelerator.device), rng)
 
     def save_models(folder: Path) -> None:
         for name, model in models.items():

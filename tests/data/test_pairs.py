@@ -51,11 +51,13 @@ def recognise(sketch: torch.Tensor, known: torch.Tensor) -> tuple[int, bool]:
 def test_drawing_and_photo_belong_together_and_are_mirrored_together(faces, plain):
     indices = np.arange(4)
     known_sketches, known_photos = plain_sketches(faces, indices), load_photos(faces, indices)
-    sketches, photos, ids = random_pairs(faces, indices, LAYOUT, np.random.default_rng(0), 12)
-    assert sketches.shape == (12, 1, 512, 512) and photos.shape == (12, 3, 512, 512)
-    found = [recognise(sketch, known_sketches) for sketch in sketches]
-    assert found == [recognise(photo, known_photos) for photo in photos]
-    assert ids.tolist() == [faces.sample_ids[i] for i, _ in found]
+    drawn = random_pairs(faces, indices, LAYOUT, np.random.default_rng(0), 12)
+    assert drawn.drawings.shape == (12, 1, 512, 512) and drawn.photos.shape == (12, 3, 512, 512)
+    assert torch.equal(drawn.drawings, drawn.lines) and torch.equal(drawn.sketches, drawn.lines)
+    found = [recognise(sketch, known_sketches) for sketch in drawn.drawings]
+    assert found == [recognise(photo, known_photos) for photo in drawn.photos]
+    assert drawn.ids.tolist() == [faces.sample_ids[i] for i, _ in found]
+    assert drawn.marks == [{str(faces.lines(i).sum())} for i, _ in found]
     assert {mirrored for _, mirrored in found} == {False, True}
     assert len({i for i, _ in found}) > 2
 
@@ -64,8 +66,9 @@ def test_what_says_more_than_the_photo_is_not_learnt_with_it(faces, monkeypatch)
     louder = torch.zeros(1, 512, 512)
     for marks, plain_lines in ((frozenset(), False), (frozenset({"beard"}), True)):
         monkeypatch.setattr(pairs, "draw", lambda *_, marks=marks: (louder, marks))
-        sketches = random_pairs(faces, np.array([1]), LAYOUT, np.random.default_rng(0), 3)[0]
-        assert all(bool(sketch.any()) == plain_lines for sketch in sketches)
+        drawn = random_pairs(faces, np.array([1]), LAYOUT, np.random.default_rng(0), 3)
+        assert all(bool(sketch.any()) == plain_lines for sketch in drawn.sketches)
+        assert not drawn.drawings.any(), "what was drawn is still there"
 
 
 def test_random_sketches_are_of_the_given_faces_and_half_of_them_mirrored(faces, plain):
@@ -81,7 +84,7 @@ def test_random_sketches_are_of_the_given_faces_and_half_of_them_mirrored(faces,
 def test_batches_depend_on_the_random_numbers_alone(faces):
     def batch(make, seed):
         result = make(faces, np.arange(4), LAYOUT, np.random.default_rng(seed), 3)
-        return torch.cat([x.flatten() for x in result])
+        return torch.cat([x.flatten() for x in (vars(result).values() if make is random_pairs else result)])
 
     for make in (random_pairs, random_sketches):
         torch.manual_seed(1)

@@ -1,6 +1,7 @@
 """Stage II: gradients reach every parameter of generator and discriminator, it overfits, it resumes."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from safetensors.torch import load_file
 
 from dfd.components import COMPONENTS, Layout
 from dfd.data.faces import FaceFolder
-from dfd.data.pairs import load_photos, plain_sketches
+from dfd.data.pairs import Pairs, load_photos, plain_sketches
 from dfd.models import FeatureMapping, LineExtractor, presets
 from dfd.training import synthesis
+from dfd.training.meanings import FARTHER
 from dfd.training.run import Run
 from dfd.training.synthesis import Options, SynthesisTrainer, other_framing, swap_appearances, train, views
 
@@ -29,7 +31,14 @@ def tiny_models():
 def four(four_faces, tmp_path_factory):
     faces = FaceFolder(four_faces, tmp_path_factory.mktemp("cache"))
     indices = faces.select("train")
-    return plain_sketches(faces, indices), load_photos(faces, indices)
+    lines = plain_sketches(faces, indices)
+    ids = torch.from_numpy(faces.sample_ids[indices])
+    return Pairs(lines, [frozenset()] * len(ids), lines, load_photos(faces, indices), ids)
+
+
+def first(pairs, count=2):
+    """The first of some pairs."""
+    return Pairs(*(x[:count] for x in vars(pairs).values()))
 
 
 @pytest.fixture
@@ -69,9 +78,8 @@ def test_every_generator_and_discriminator_parameter_receives_a_gradient(
     learning = {name: p for name, p in networks.named_parameters() if name not in frozen}
     before = {name: p.detach().clone() for name, p in learning.items()}
     reached = set()
-    sketches, photos = four
     for step in range(3):  # a block's second convolution starts at zero, so its first waits for a second step
-        losses = trainer.step(step, sketches[:2], photos[:2], np.random.default_rng(step))
+        losses = trainer.step(step, first(four), np.random.default_rng(step))
         reached |= {name for name, p in learning.items() if p.grad is not None and p.grad.any()}
     assert all(p.grad is not None for p in learning.values())
     silent = set(before) - reached
@@ -88,7 +96,7 @@ def test_the_adversarial_loss_itself_reaches_the_generator(options, four, monkey
     monkeypatch.setattr(synthesis, "perceptual", lambda real, fake: torch.zeros(()))
     monkeypatch.setattr(synthesis, "ADVERSARIAL_RAMP_STEPS", 1e-9)
     trainer = make_trainer(options, 10, adversarial_start=0)
-    trainer.step(1, *(x[:2] for x in four), np.random.default_rng(0))
+    trainer.step(1, first(four), np.random.default_rng(0))
     gradients = [p.grad for p in trainer.raw_generator.feature_mapping.parameters()]
     assert all(g is not None and g.any() for g in gradients)
 
@@ -99,7 +107,7 @@ def test_lines_of_made_photos_are_compared_with_the_photos(options, four, tmp_pa
     LineExtractor((8, 8)).save_pretrained(tmp_path / "line_extractor")
     trainer = make_trainer(options, 10, discriminator="none", lines=tmp_path, swapped_share=1)
     before = deepcopy(trainer.line_extractor.state_dict())
-    losses = trainer.step(1, *(x[:2] for x in four), np.random.default_rng(0))
+    losses = trainer.step(1, first(four), np.random.default_rng(0))
     assert {"lines", "swapped"} <= losses.keys() and losses["lines"] > 0
     assert all(p.grad.any() for p in trainer.raw_generator.feature_mapping.parameters())
     after = trainer.line_extractor.state_dict()
@@ -111,12 +119,47 @@ def test_encoders_stay_frozen_unless_they_are_asked_to_learn(options, four, trai
     trainer = make_trainer(options, 1, discriminator="none", train_encoders=trained)
     encoders = trainer.raw_generator.encoders
     before = {name: value.clone() for name, value in encoders.state_dict().items()}
-    trainer.step(100, *(x[:2] for x in four), np.random.default_rng(0))  # the rate has risen by then
+    trainer.step(100, first(four), np.random.default_rng(0))  # the rate has risen by then
     changed = {name for name, value in encoders.state_dict().items() if not torch.equal(before[name], value)}
     weights = {name for name, p in encoders.named_parameters() if p.requires_grad}
     assert {name.split(".")[0] for name in weights} == (set(COMPONENTS) if trained else set())
     assert changed <= weights, "neither the decoders nor the statistics"
     assert len(changed) >= 0.9 * len(weights)
+
+
+def test_what_is_drawn_on_purpose_teaches_encoders_alone(options, four, monkeypatch):
+    """Its photo is made from the plain lines; its own code is to be theirs, moved on. With other losses at zero."""
+    monkeypatch.setattr(synthesis, "LOSS_WEIGHTS", dict.fromkeys(synthesis.LOSS_WEIGHTS, 0.0) | {"codes": 1.0})
+    trainer = make_trainer(options, 10, discriminator="none", train_encoders=True, swapped_share=0)
+    rough = replace(first(four), drawings=torch.zeros(2, 1, 512, 512), marks=[frozenset(), frozenset({"beard"})])
+    trainer.raw_generator.train()  # as in the step
+    drawn, plain = (trainer.encode(x) for x in (rough.drawings, rough.lines))
+    disturb, seen = trainer.disturb, {}
+    monkeypatch.setattr(trainer, "disturb", lambda codes, *rest: disturb(seen.setdefault("codes", codes), *rest))
+    losses = trainer.step(1, rough, np.random.default_rng(0))
+    for name, codes in seen["codes"].items():
+        torch.testing.assert_close(codes.detach(), torch.stack([drawn[name][0], plain[name][1]]), rtol=0.05, atol=0.05)
+    assert losses["codes"] > 0
+    encoders = [p for model in trainer.raw_generator.encoders.values() for p in model.encoder.parameters()]
+    assert sum(bool(p.grad.any()) for p in encoders) > 0.9 * len(encoders)
+    assert not any(p.grad.any() for p in trainer.raw_generator.image_synthesis.parameters())
+
+
+def test_codes_are_compared_with_the_lines_codes_moved_on(options):
+    trainer = make_trainer(options, 1, discriminator="none", train_encoders=True)
+    trainer.raw_generator.feature_mapping.latent_std.fill_(2)
+    plain = {name: torch.randn(3, LATENT_DIM, requires_grad=True) for name in COMPONENTS}
+    same = {name: torch.cat([codes, codes]) for name, codes in plain.items()}
+    marks = [frozenset(), frozenset({"beard"}), frozenset()]
+    assert trainer.code_distance(same, marks) == 0, "no way is known"
+    trainer.ways = {"bearded": {name: torch.ones(LATENT_DIM) for name in COMPONENTS}}
+    one_of_three, nose_and_mouth = 1 / 3, 2 / len(COMPONENTS)
+    wanted = (FARTHER["bearded"] / 2) ** 2 * one_of_three * nose_and_mouth
+    assert trainer.code_distance(same, marks).item() == pytest.approx(wanted, rel=1e-5)
+    rough = {name: torch.zeros(3, LATENT_DIM, requires_grad=True) for name in COMPONENTS}
+    trainer.code_distance({name: torch.cat([rough[name], plain[name]]) for name in COMPONENTS}, marks).backward()
+    assert all(codes.grad.any() for codes in rough.values())
+    assert not any(codes.grad.any() for codes in plain.values()), "goals stay where photos put them"
 
 
 def test_trained_encoders_are_saved_and_their_samples_renewed(options, monkeypatch):
@@ -140,15 +183,15 @@ def test_trained_encoders_are_saved_and_their_samples_renewed(options, monkeypat
 def test_overfits_four_faces(options, four, monkeypatch):
     monkeypatch.setattr(synthesis, "other_framing", lambda photos, rng: photos)
     trainer = make_trainer(options, 10_000, discriminator="none", learning_rate=5e-3, latent_noise=0, swapped_share=0)
-    trainer.raw_generator.feature_mapping.set_statistics(trainer.encode(four[0]))
-    losses = [trainer.step(step + 100, *four, np.random.default_rng(0)) for step in range(100)]
+    trainer.raw_generator.feature_mapping.set_statistics(trainer.encode(four.lines))
+    losses = [trainer.step(step + 100, four, np.random.default_rng(0)) for step in range(100)]
     l1 = [float(loss["l1"]) for loss in losses]
     assert l1[-1] < 0.3 * l1[0], l1[::10]
     assert losses[-1]["perceptual"] < 0.75 * losses[0]["perceptual"]
     # The faces differ as the drawings differ: each is nearer to its own photo than to the others.
     with torch.no_grad():
-        made = trainer.raw_generator.synthesize(trainer.encode(four[0]), four[1], sample=False)[0]
-    distances = (made[:, None] - four[1][None]).abs().flatten(2).mean(2)
+        made = trainer.raw_generator.synthesize(trainer.encode(four.lines), four.photos, sample=False)[0]
+    distances = (made[:, None] - four.photos[None]).abs().flatten(2).mean(2)
     others = (distances.sum(1) - distances.diagonal()) / 3
     assert (distances.diagonal() < others).all(), distances
 
@@ -172,28 +215,28 @@ def test_codes_are_refined_onto_the_other_faces(options):
 
 
 def test_some_faces_take_their_appearance_from_another(options, four):
-    swaps = [swap_appearances(four[1], 0.25, np.random.default_rng(seed)) for seed in range(40)]
+    swaps = [swap_appearances(four.photos, 0.25, np.random.default_rng(seed)) for seed in range(40)]
     assert 3 <= sum(swapped for _, swapped in swaps) <= 20
     for photos, swapped in swaps:
-        assert [torch.equal(a, b) for a, b in zip(photos, four[1], strict=True)] == [not swapped] * 4
-    assert not swap_appearances(four[1][:1], 1.0, np.random.default_rng(0))[1], "there is no other"
+        assert [torch.equal(a, b) for a, b in zip(photos, four.photos, strict=True)] == [not swapped] * 4
+    assert not swap_appearances(four.photos[:1], 1.0, np.random.default_rng(0))[1], "there is no other"
 
     trainer = make_trainer(options, 10, swapped_share=1.0, adversarial_start=0)
-    losses = trainer.step(1, *(x[:2] for x in four), np.random.default_rng(0))
+    losses = trainer.step(1, first(four), np.random.default_rng(0))
     assert set(losses) == {"kl", "swapped", "generator", "gradient", "discriminator"}, "no colours are compared"
     assert all(p.grad is not None for p in trainer.raw_generator.parameters() if p.requires_grad)
 
 
 def test_appearance_is_taken_from_another_framing_of_the_same_photos(four):
-    framed = [other_framing(four[1], np.random.default_rng(seed)) for seed in range(12)]
+    framed = [other_framing(four.photos, np.random.default_rng(seed)) for seed in range(12)]
     assert {x.shape[:2] for x in framed} == {(4, 3)} and all(358 <= x.shape[2] == x.shape[3] <= 512 for x in framed)
     assert len({x.shape[2] for x in framed}) > 4
-    bright = four[1].mean((2, 3))
+    bright = four.photos.mean((2, 3))
     assert all((x.mean((2, 3)) - bright).abs().max() < 0.5 for x in framed), "the colours stay"
 
 
 def test_views_are_the_halved_picture_and_a_crop(four):
-    photos = four[1][:1]
+    photos = four.photos[:1]
     halved, crop = views(photos, (10, 20))
     assert halved.shape == (1, 3, 256, 256)
     assert torch.equal(crop, photos[..., 10:170, 20:180])
