@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     stage = stages.add_parser("autoencoders", help="stage I: five component auto-encoders, self-supervised")
     _common(stage, _defaults(autoencoders.Options))
     stage.add_argument("--latent-dim", type=int, help="length of a component's code (128, 256 or 512 in the paper)")
+    stage.add_argument("--freeze-encoders", action="store_true", help="train the decoders alone, after stage II")
     stage.set_defaults(run=lambda values: autoencoders.train(autoencoders.Options(**values)))
 
     stage = stages.add_parser("encoders", help="after stage I or II: encoders get used to rough drawings")

@@ -42,6 +42,7 @@ class Options(AveragedOptions):
     batch_size: int = 16
     learning_rate: float = 4e-4
     sample_steps: int = 250
+    freeze_encoders: bool = False
 
 
 def pyramid_loss(prediction: torch.Tensor, target: torch.Tensor, levels: int = 3) -> torch.Tensor:
@@ -60,12 +61,28 @@ class AutoencoderLosses(nn.Module):
     """Sketches and clean drawings, N x 1 x 512 x 512 each -> loss of each component.
 
     One module, so that it can be distributed as one.
+
+    Args:
+        autoencoders: component -> what is trained.
+        layout: where the components lie.
+        freeze_encoders: whether decoders alone learn: encoders that photos have taught (`dfd.training.synthesis`) give
+            other codes than those that their decoders know.
     """
 
-    def __init__(self, autoencoders: dict[str, ComponentAutoencoder], layout: Layout):
+    def __init__(self, autoencoders: dict[str, ComponentAutoencoder], layout: Layout, freeze_encoders: bool = False):
         super().__init__()
         self.autoencoders = nn.ModuleDict(autoencoders)
         self.layout = layout
+        self.freeze_encoders = freeze_encoders
+        for model in self.autoencoders.values():
+            model.encoder.requires_grad_(not freeze_encoders)
+
+    def train(self, mode: bool = True) -> AutoencoderLosses:
+        """As always, but frozen encoders keep their BatchNorm statistics too."""
+        super().train(mode)
+        for model in self.autoencoders.values():
+            model.encoder.train(mode and not self.freeze_encoders)
+        return self
 
     @property
     def networks(self) -> nn.ModuleDict:
@@ -99,7 +116,7 @@ def train(options: Options) -> Path:
     else:
         models = presets.build(options.preset, options.latent_dim, layout.windows)
         autoencoders = {name: models[f"{name}_autoencoder"] for name in options.components}
-    losses = AutoencoderLosses(autoencoders, layout).to(memory_format=torch.channels_last)
+    losses = AutoencoderLosses(autoencoders, layout, options.freeze_encoders).to(memory_format=torch.channels_last)
     optimizer, average = adamw_and_average(losses, options)
     state = {"models": losses, "optimizer": optimizer, "average": average}
     run = Run(options.output, accelerator, state, options.save_minutes)

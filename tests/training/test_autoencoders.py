@@ -103,3 +103,11 @@ def test_training_goes_on_from_a_pipeline_folder(options):
     after = load_file(train(options) / WEIGHTS)
     learned = [name for name in before if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))]
     assert all(torch.equal(before[name], after[name]) for name in learned)
+
+
+def test_decoders_alone_learn_where_encoders_are_frozen(options):
+    options.start_from, options.output = train(options), options.output.with_name("second")
+    options.freeze_encoders, options.seed = True, 1
+    before, after = load_file(options.start_from / WEIGHTS), load_file(train(options) / WEIGHTS)
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"decoder"}
