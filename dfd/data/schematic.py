@@ -66,6 +66,17 @@ OUTLINE = 0.4
 #: reduced to 0.85 of their size four of five were more closed, by 0.05 to 0.27 of the way from open ones (measured).
 LARGER, LARGER_MOUTH = 0.12, 0.24
 
+#: By how much features are drawn beside their place (px), in most drawings and in the share of careless ones.
+BESIDE, CARELESS, FAR_BESIDE = 2, 0.4, 7
+
+#: Share of the drawings that are too large or small as a whole, or beside their place: by how much, in width and in
+#: height (shares), and in px. An oval 50 px too low and too narrow, as one draws it on empty paper, had a patchy face
+#: whose smile was overlooked (seen).
+UNMEASURED, STRETCH, OFFSET = 0.5, (0.07, 0.06), 7
+
+#: Share of the outlines that are an ellipse.
+ELLIPSE = 0.35
+
 #: Distance of points (px) in strokes so short that at 2 px `freehand` would drop them as whiskers.
 SHORT_STEP = 0.6
 
@@ -153,7 +164,7 @@ def schematic(
     features.append((landmarks[NOSE], _nose(landmarks[NOSE], rng)))
     one_line, grin = rng.random() < ONE_LINE, wide and rng.random() < GRIN
     if one_line:
-        features.append((mouth, _arc(mouth, rng)))
+        features.append((mouth, _arc(mouth, wide, rng)))
     else:
         features.append((mouth, _grin(mouth, rng) if grin else _mouth(mouth, closed, rng)))
     glasses = person.glasses or rng.random() < GLASSES
@@ -173,10 +184,15 @@ def schematic(
         curls = (person.hairy or person.curly) and rng.random() < CURLS[person.curly]
         result = hair.draw(result, person.hair, landmarks, rng, curls)
         marks += ["curls"] if curls else []
+    beside = FAR_BESIDE if rng.random() < CARELESS else BESIDE
     for points, drawn in features:
-        move = _hand(points.mean(0), LARGER_MOUTH if points is mouth else LARGER, rng)
+        move = _hand(points.mean(0), LARGER_MOUTH if points is mouth else LARGER, beside, rng)
         result += [move(stroke) for stroke in drawn]
-    return result + on_skin, frozenset(marks)
+    result += on_skin
+    if rng.random() < UNMEASURED:
+        middle, size, shift = landmarks.mean(0), np.exp(rng.normal(0, STRETCH)), rng.normal(0, OFFSET, 2)
+        result = [((stroke - middle) * size + middle + shift).astype(np.float32) for stroke in result]
+    return result, frozenset(marks)
 
 
 def _outside(strokes: Sequence[np.ndarray], features: Sequence[np.ndarray]) -> Strokes:
@@ -214,11 +230,13 @@ def _by(x: float, y: float) -> np.ndarray:
     return np.float32([x, y])
 
 
-def _hand(middle: np.ndarray, larger: float, rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+def _hand(
+    middle: np.ndarray, larger: float, beside: float, rng: np.random.Generator
+) -> Callable[[np.ndarray], np.ndarray]:
     """How a hand errs on one feature as a whole: mostly too large, and moved, stretched and turned a little."""
     size = np.exp(rng.normal(larger, 0.17) + rng.normal(0, 0.07, 2))
     matrix = np.diag(size) + rng.normal(0, 0.025, (2, 2))
-    shift = rng.normal(0, 2, 2)
+    shift = rng.normal(0, beside, 2)
     return lambda stroke: ((stroke - middle) @ matrix + middle + shift).astype(np.float32)
 
 
@@ -361,8 +379,7 @@ def _grin(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
     above, below = _edges(mouth)
     flat = np.linspace(above[0], above[-1], 7)
     above = above + rng.uniform(0, 1) * (flat - above)
-    wider = (mouth[6, 0] - mouth[0, 0]) * rng.uniform(0, 0.35) * np.sin(np.linspace(0, np.pi, 7)) ** rng.uniform(0.5, 1)
-    lips = [curve(above), curve(below + np.outer(wider, (0, 1)))]
+    lips = [curve(above), curve(_bent(below, rng.uniform(0, 0.35), rng.uniform(0.5, 1)))]
     return lips + _teeth(*lips, rng)
 
 
@@ -384,10 +401,17 @@ def _lower_lip(edge: np.ndarray, mouth: np.ndarray, rng: np.random.Generator) ->
     return line + np.outer(height * np.sin(np.pi * along) ** rng.uniform(0.6, 1.3), (0, 1)).astype(np.float32)
 
 
-def _arc(mouth: np.ndarray, rng: np.random.Generator) -> Strokes:
-    """A mouth as a single line, between its lips' edges; how far it is bent says whether it smiles."""
+def _arc(mouth: np.ndarray, wide: bool, rng: np.random.Generator) -> Strokes:
+    """A mouth as a single line, between its lips' edges; how far it is bent says whether it smiles, mostly too much."""
     above, below = _edges(mouth)
-    return [curve(above + rng.uniform(0.3, 1) * (below - above))]
+    line = above + rng.uniform(0.3, 1) * (below - above)
+    return [curve(_bent(line, rng.uniform(0, 0.25) if wide else 0, 1))]
+
+
+def _bent(line: np.ndarray, share: float, power: float) -> np.ndarray:
+    """A mouth's line (7 x 2) bent downwards in the middle, by a share of its width."""
+    depth = (line[-1, 0] - line[0, 0]) * share * np.sin(np.linspace(0, np.pi, 7)) ** power
+    return line + np.outer(depth, (0, 1)).astype(np.float32)
 
 
 def _corners_down(mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -420,7 +444,7 @@ def _glasses(landmarks: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarra
 
 def _outline(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
     """The face's outline, open or closed at the top, mostly with a neck, with or without ears and shoulders."""
-    jaw = landmarks[JAW]
+    jaw = _oval(landmarks[JAW], rng) if rng.random() < ELLIPSE else landmarks[JAW]
     middle, width = jaw[[0, 16]].mean(0), float(np.ptp(jaw[:, 0]))
     top = middle - _by(0, (jaw[8, 1] - middle[1]) * rng.uniform(0.75, 1.05))
     left, right = (jaw[end] + (top - jaw[end]) * (0.06, 0.55) for end in (0, 16))
@@ -440,6 +464,14 @@ def _outline(landmarks: np.ndarray, rng: np.random.Generator) -> Strokes:
     if rng.random() < 0.75:
         drawn += _neck(jaw, rng)
     return drawn
+
+
+def _oval(jaw: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A jaw's landmarks (17 x 2) on half an ellipse, about as wide and as long as it is."""
+    middle = jaw[[0, 16]].mean(0)
+    half = np.float32([np.ptp(jaw[:, 0]) / 2, jaw[8, 1] - middle[1]]) * np.exp(rng.normal(0, 0.06, 2))
+    angles = np.linspace(0, np.pi, 17)
+    return (middle + half * np.stack([-np.cos(angles), np.sin(angles)], 1)).astype(np.float32)
 
 
 def _neck(jaw: np.ndarray, rng: np.random.Generator) -> Strokes:

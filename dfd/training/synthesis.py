@@ -6,8 +6,9 @@ is more than what gives the drawing back, and faces follow their drawings better
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ CLIP_NORM = 5.0
 #: Neighbours that span the manifold onto which codes are projected in training.
 NEIGHBORS = 10
 
-#: Where encoders are trained too, the samples' codes are made anew every so many steps; it takes a minute.
+#: Where encoders are trained too, samples' codes and goals are made anew every so many steps; it takes a minute.
 RENEWAL = 500
 
 #: How often faces with beards or glasses and old ones are seen, in times of the others: drawings say it more clearly
@@ -106,10 +107,10 @@ class Generator(nn.Module):
         self.encoders.eval()
         return self
 
-    def encode(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes, component -> N x D, float32."""
+    def encode(self, sketches: torch.Tensor, encoders: nn.ModuleDict | None = None) -> dict[str, torch.Tensor]:
+        """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes, component -> N x D, float32; by its own encoders."""
         crops = self.feature_mapping.layout.crop(sketches)
-        return {name: model.encode(crops[name]).float() for name, model in self.encoders.items()}
+        return {name: model.encode(crops[name]).float() for name, model in (encoders or self.encoders).items()}
 
     def forward(
         self,
@@ -239,7 +240,7 @@ class SynthesisTrainer:
         )
         self.ema = EMAModel(self.raw_generator.parameters(), decay=options.ema_decay)
         self.manifold: ComponentManifold | None = None
-        self.ways: dict[str, dict[str, torch.Tensor]] = {}
+        self.set_goals({})
         self.state = {"generator": self.raw_generator, "optimizer": self.optimizer, "ema": self.ema}
         self.raw_discriminator = build_discriminator(options.discriminator)
         self.discriminator_loss, self.generator_loss = ADVERSARIAL[options.adversarial_loss]
@@ -276,6 +277,16 @@ class SynthesisTrainer:
         """Sets the codes (component -> M x D) of the training drawings that `refine` projects onto, and their ids."""
         self.manifold = ComponentManifold.from_codes(latents, ids, torch.full((len(ids),), GENDERS["unsure"]))
 
+    def set_goals(self, ways: dict[str, dict[str, torch.Tensor]]) -> None:
+        """Sets what drawings are to mean from now on: what their line drawings mean now, moved on the ways.
+
+        The goals are frozen encoders': with the moving ones' own, the codes of left eyes ran away, and were 10^10 times
+        as large after 300 steps (measured).
+        """
+        self.ways, self.teachers = ways, None
+        if self.options.train_encoders:
+            self.teachers = deepcopy(self.raw_generator.encoders).eval().requires_grad_(False)
+
     def refine(
         self, latents: dict[str, torch.Tensor], ids: torch.Tensor, rng: np.random.Generator
     ) -> dict[str, torch.Tensor]:
@@ -307,30 +318,25 @@ class SynthesisTrainer:
             for i, name in enumerate(COMPONENTS)
         }
 
-    def code_distance(self, codes: Mapping[str, torch.Tensor], marks: Sequence[Set[str]]) -> torch.Tensor:
+    def code_distance(self, codes: Mapping[str, torch.Tensor], pairs: Pairs) -> torch.Tensor:
         """How far drawings are from meaning what their line drawings mean, and what they say on purpose.
 
-        Photos teach the codes of line drawings, and of such drawings as say no more than photos show; these in turn
-        are the goals of the others.
-
         Args:
-            codes: component -> 2N x D, of N drawings and then of the plain line drawings of the same faces.
-            marks: what each drawing says on purpose.
+            codes: component -> N x D, of the drawings of `pairs`.
 
         Returns:
             mean squared distance from the goals in standard deviations of the samples' codes, mean over components.
         """
-        drawn, plain = ({name: both.chunk(2)[i] for name, both in codes.items()} for i in range(2))
-        goals = moved_on({name: code.detach() for name, code in plain.items()}, marks, self.ways)
+        goals = moved_on(self.encode(pairs.lines, self.teachers), pairs.marks, self.ways)
         spread = self.raw_generator.feature_mapping.latent_std
-        distances = [((drawn[name] - goals[name]) / spread[i]).square().mean() for i, name in enumerate(COMPONENTS)]
+        distances = [((codes[name] - goals[name]) / spread[i]).square().mean() for i, name in enumerate(COMPONENTS)]
         return torch.stack(distances).mean()
 
     @torch.no_grad()
-    def encode(self, sketches: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes, float32."""
+    def encode(self, sketches: torch.Tensor, encoders: nn.ModuleDict | None = None) -> dict[str, torch.Tensor]:
+        """Sketches N x 1 x 512 x 512, ink in [0, 1] -> raw codes, float32; by the generator's encoders or others."""
         with self.accelerator.autocast():
-            return self.raw_generator.encode(sketches)
+            return self.raw_generator.encode(sketches, encoders)
 
     def adversarial_weight(self, step: int) -> float:
         """0 until `adversarial_start` of the run, then rising to full weight: the discriminator learns first."""
@@ -354,10 +360,9 @@ class SynthesisTrainer:
 
         def change(codes: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             if options.train_encoders:
-                losses["codes"] = self.code_distance(codes, pairs.marks)
-                codes = {
-                    name: torch.where(pairs.marked[:, :, 0, 0], *both.chunk(2)[::-1]) for name, both in codes.items()
-                }
+                drawn, plain = ({name: both.chunk(2)[i] for name, both in codes.items()} for i in range(2))
+                losses["codes"] = self.code_distance(drawn, pairs)
+                codes = {name: torch.where(pairs.marked[:, :, 0, 0], plain[name], drawn[name]) for name in codes}
             return self.disturb(codes, pairs.ids, rng)
 
         seen = torch.cat([pairs.drawings, pairs.lines]) if options.train_encoders else sketches
@@ -450,7 +455,7 @@ def train(options: Options) -> Path:
         if len(indices) > NEIGHBORS:
             trainer.set_manifold(codes, ids)
         if options.train_encoders:
-            trainer.ways = measured_ways(codes, faces, indices)
+            trainer.set_goals(measured_ways(codes, faces, indices))
 
     codes = encode_all()
     if done == 0:  # of a start from other weights too: the encoders may have gone on since

@@ -5,7 +5,21 @@ import pytest
 from face_folder import drawn_landmarks
 
 from dfd.data import schematic as module
-from dfd.data.schematic import BEARD, MARKS, MOUTH, NOSE, REACH, Person, _lower_lip, _upper_lip, curve, schematic
+from dfd.data.schematic import (
+    BEARD,
+    JAW,
+    MARKS,
+    MOUTH,
+    NOSE,
+    REACH,
+    Person,
+    _arc,
+    _lower_lip,
+    _oval,
+    _upper_lip,
+    curve,
+    schematic,
+)
 
 LANDMARKS = drawn_landmarks()
 
@@ -23,14 +37,25 @@ def about_the_mouth(strokes):
 
 @pytest.fixture(autouse=True)
 def rest_as_it_is(monkeypatch):
-    """The rest of a drawing is not drawn anew, nor glasses or beards added: what is found was drawn by a feature."""
+    """The rest of a drawing is not drawn anew, nor glasses or beards added: what is found was drawn by a feature.
+
+    And a careful hand drew it.
+    """
+    careful(monkeypatch)
     monkeypatch.setattr(module, "OUTLINE", 0)
     monkeypatch.setattr(module, "GLASSES", 0)
     monkeypatch.setattr(module, "BEARD", (0, BEARD[1]))
 
 
+def careful(monkeypatch):
+    """Everything is drawn about where it is."""
+    for name in ("CARELESS", "UNMEASURED", "ELLIPSE"):
+        monkeypatch.setattr(module, name, 0)
+
+
 def test_in_some_the_rest_is_drawn_anew(monkeypatch):
     monkeypatch.undo()
+    careful(monkeypatch)
     away = LANDMARKS[8] + np.float32([[-200, 20], [-190, 25], [-180, 20]])
     jaw, chin = LANDMARKS[:17], LANDMARKS[8, 1]
     kept, necks, shoulders = 0, 0, 0
@@ -175,6 +200,7 @@ def test_lips_go_from_corner_to_corner_and_some_have_a_bow():
 
 def test_every_feature_is_drawn_where_it_is(monkeypatch):
     monkeypatch.setattr(module, "DOTS", 0)  # such eyes have few points
+    monkeypatch.setattr(module, "ONE_LINE", 0)  # such mouths are bent beyond their box
     for strokes in drawings():
         points = np.concatenate(strokes)
         for feature in (range(17, 22), range(22, 27), range(36, 42), range(42, 48), NOSE, MOUTH):
@@ -242,3 +268,44 @@ def test_a_curve_goes_through_its_ends(points):
     line = curve(np.float32(points))
     assert np.allclose(line[0], points[0], atol=0.1) and np.allclose(line[-1], points[-1], atol=0.1)
     assert np.linalg.norm(np.diff(line, axis=0), axis=1).max() < 5.1
+
+
+def test_careless_hands_draw_features_beside_their_place(monkeypatch):
+    def middles():
+        return [np.mean([s[:, 0].mean() for s in about_the_mouth(strokes)]) for strokes in drawings(count=200)]
+
+    near = np.std(middles())
+    monkeypatch.setattr(module, "CARELESS", 1)
+    assert near < 3 and 5 < np.std(middles()) < 9
+
+
+def test_some_drawings_are_larger_smaller_or_beside_their_place_as_a_whole(monkeypatch):
+    monkeypatch.setattr(module, "OUTLINE", 1)
+    measured = drawings(count=200)
+    monkeypatch.setattr(module, "UNMEASURED", 1)
+    sizes, shifts = [], []
+    for before, after in zip(measured, drawings(count=200), strict=True):  # the same hands, but for the last change
+        before, after = np.concatenate(before), np.concatenate(after)
+        sizes.append(np.ptp(after, 0) / np.ptp(before, 0))
+        shifts.append((after.min(0) + after.max(0) - before.min(0) - before.max(0)) / 2)
+    assert (np.std(sizes, 0) > 0.04).all() and (np.abs(np.mean(sizes, 0) - 1) < 0.03).all()
+    assert (np.std(shifts, 0) > 4).all() and (np.abs(np.mean(shifts, 0)) < 5).all()
+
+
+def test_some_outlines_are_ellipses():
+    for seed in range(20):
+        oval = _oval(LANDMARKS[JAW], np.random.default_rng(seed))
+        middle = oval[[0, 16]].mean(0)
+        half = oval[16, 0] - middle[0], oval[8, 1] - middle[1]
+        np.testing.assert_allclose((((oval - middle) / half) ** 2).sum(1), 1, atol=1e-3)
+        np.testing.assert_allclose(half, (135, 185), rtol=0.25)
+
+
+def test_a_smile_of_one_line_is_mostly_bent_too_much():
+    """Deeper than the lower lip's edge; a line for a mouth that does not smile is not."""
+    mouth = LANDMARKS[MOUTH]
+    lowest = mouth[[19, 18, 17], 1].max()
+    for wide in (False, True):
+        lines = [_arc(mouth, wide, np.random.default_rng(seed))[0] for seed in range(60)]
+        assert all(np.allclose(line[[0, -1]], mouth[[0, 6]], atol=1) for line in lines)
+        assert (0.5 < np.mean([line[:, 1].max() > lowest + 2 for line in lines]) < 0.95) == wide

@@ -145,21 +145,22 @@ def test_what_is_drawn_on_purpose_teaches_encoders_alone(options, four, monkeypa
     assert not any(p.grad.any() for p in trainer.raw_generator.image_synthesis.parameters())
 
 
-def test_codes_are_compared_with_the_lines_codes_moved_on(options):
+def test_codes_are_compared_with_the_lines_codes_moved_on(options, four):
     trainer = make_trainer(options, 1, discriminator="none", train_encoders=True)
+    trainer.raw_generator.eval()
     trainer.raw_generator.feature_mapping.latent_std.fill_(2)
-    plain = {name: torch.randn(3, LATENT_DIM, requires_grad=True) for name in COMPONENTS}
-    same = {name: torch.cat([codes, codes]) for name, codes in plain.items()}
-    marks = [frozenset(), frozenset({"beard"}), frozenset()]
-    assert trainer.code_distance(same, marks) == 0, "no way is known"
-    trainer.ways = {"bearded": {name: torch.ones(LATENT_DIM) for name in COMPONENTS}}
-    one_of_three, nose_and_mouth = 1 / 3, 2 / len(COMPONENTS)
-    wanted = (FARTHER["bearded"] / 2) ** 2 * one_of_three * nose_and_mouth
-    assert trainer.code_distance(same, marks).item() == pytest.approx(wanted, rel=1e-5)
-    rough = {name: torch.zeros(3, LATENT_DIM, requires_grad=True) for name in COMPONENTS}
-    trainer.code_distance({name: torch.cat([rough[name], plain[name]]) for name in COMPONENTS}, marks).backward()
-    assert all(codes.grad.any() for codes in rough.values())
-    assert not any(codes.grad.any() for codes in plain.values()), "goals stay where photos put them"
+    marked = replace(four, marks=[frozenset(), frozenset({"beard"}), frozenset(), frozenset()])
+    codes = trainer.encode(four.lines)
+    assert trainer.code_distance(codes, marked) == 0, "no way is known"
+    trainer.set_goals({"bearded": {name: torch.ones(LATENT_DIM) for name in COMPONENTS}})
+    wanted = (FARTHER["bearded"] / 2) ** 2 / 4 * 2 / len(COMPONENTS)  # one of four drawings, nose and mouth
+    assert float(trainer.code_distance(codes, marked)) == pytest.approx(wanted, rel=1e-5)
+    with torch.no_grad():
+        for p in trainer.raw_generator.encoders.parameters():
+            p.mul_(2)
+    assert float(trainer.code_distance(codes, marked)) == pytest.approx(wanted, rel=1e-5), "goals stay"
+    trainer.set_goals({})
+    assert trainer.code_distance(codes, marked) > 10, "until they are renewed"
 
 
 def test_trained_encoders_are_saved_and_their_samples_renewed(options, monkeypatch):
