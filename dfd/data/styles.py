@@ -19,12 +19,12 @@ from dfd.strokes import render, smooth
 
 #: Share of each style. Those of a pen come first because that is what visitors draw.
 STYLES = {
-    "schematic": 0.3,
+    "schematic": 0.35,
     "freehand": 0.25,
     "lines": 0.2,
     "photocopy": 0.05,
     "binary": 0.05,
-    "photocopy_in_windows": 0.1,
+    "photocopy_in_windows": 0.05,
     "overlay": 0.05,
 }
 

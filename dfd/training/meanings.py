@@ -48,6 +48,14 @@ SAD, LEVEL = 0.01, (-0.055, -0.015)
 ENOUGH = 8
 
 
+def told(marks: Sequence[Set[str]], component: str) -> torch.Tensor:
+    """Of which drawings a component says something on purpose: bool N.
+
+    Learnt with the photo it would be toned down again: the photo is to be made from its plain lines.
+    """
+    return torch.tensor([any(component in MEANINGS[mark][1] for mark in drawn) for drawn in marks])
+
+
 def moved_on(
     codes: Mapping[str, torch.Tensor], marks: Sequence[Set[str]], ways: Mapping[str, Mapping[str, torch.Tensor]]
 ) -> dict[str, torch.Tensor]:

@@ -31,11 +31,11 @@ from dfd.models.discriminator import MultiScaleDiscriminator, ProjectedDiscrimin
 from dfd.models.line_extractor import LineExtractor
 from dfd.training.lite0 import CHANNELS, Lite0Features
 from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, line_distance, perceptual
-from dfd.training.meanings import measured_ways, moved_on
+from dfd.training.meanings import measured_ways, moved_on, told
 from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
 
 #: Loss weights and optimiser settings of the prototype, known to train stably.
-LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0, "lines": 4.0, "codes": 0.2}
+LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0, "lines": 4.0, "codes": 0.3}
 ADVERSARIAL_RAMP_STEPS = 200
 CLIP_NORM = 5.0
 
@@ -362,7 +362,9 @@ class SynthesisTrainer:
             if options.train_encoders:
                 drawn, plain = ({name: both.chunk(2)[i] for name, both in codes.items()} for i in range(2))
                 losses["codes"] = self.code_distance(drawn, pairs)
-                codes = {name: torch.where(pairs.marked[:, :, 0, 0], plain[name], drawn[name]) for name in codes}
+                codes = {
+                    name: torch.where(told(pairs.marks, name)[:, None], plain[name], drawn[name]) for name in codes
+                }
             return self.disturb(codes, pairs.ids, rng)
 
         seen = torch.cat([pairs.drawings, pairs.lines]) if options.train_encoders else sketches

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dfd.data.schematic import Person
-from dfd.training.meanings import FARTHER, measured_ways, moved_on
+from dfd.training.meanings import FARTHER, measured_ways, moved_on, told
 
 
 def test_marks_move_codes_where_they_are_seen():
@@ -20,6 +20,12 @@ def test_marks_move_codes_where_they_are_seen():
     for name, by_row in wanted.items():
         assert torch.equal(plain[name], before[name]), "what they were made from stays"
         torch.testing.assert_close(marked[name] - plain[name], torch.tensor(by_row)[:, None].expand(-1, 64))
+
+
+def test_a_component_tells_what_is_drawn_in_it():
+    marks = [{"beard"}, {"bags", "closed"}, {"curls"}, set()]
+    for name, wanted in (("mouth", [1, 1, 0, 0]), ("left_eye", [0, 1, 0, 0]), ("remainder", [0, 0, 1, 0])):
+        assert told(marks, name).tolist() == [bool(x) for x in wanted]
 
 
 def test_ways_lead_from_faces_without_to_faces_with_a_trait():
