@@ -1,4 +1,6 @@
-"""After a stage: encoders learn that a drawing by any hand means what its careful line drawing means.
+"""Beside a stage II that leaves encoders frozen: they learn that a drawing by any hand means what its line drawing means.
+
+A stage II that trains encoders teaches them that too (`dfd.training.synthesis`).
 
 Auto-encoders alone give an almond with a circle in it a code of its own, far from the codes of eyes. Here each encoder
 learns to give any drawing of a face the code that it used to give to the line drawing of that face (the goal, by a
