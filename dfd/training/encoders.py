@@ -1,4 +1,4 @@
-"""Beside a stage II that leaves encoders frozen: they learn that a drawing by any hand means what its line drawing means.
+"""For a stage II that leaves encoders frozen: they learn that a drawing by any hand means what its lines mean.
 
 A stage II that trains encoders teaches them that too (`dfd.training.synthesis`).
 

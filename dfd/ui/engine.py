@@ -104,6 +104,7 @@ class Engine:
         self.neighbors = Memory(400)  # 0.3 kB each
         self.maps = Memory(20)  # up to 2 MB each
         self.shadows = Memory(64)  # 0.25 MB each
+        self.outside = pipeline.layout.remainder_mask[0].bool()
         self.samples = Memory(2000)  # 16 to 37 kB each
         self.swatches = Memory(SWATCHES)  # 0.75 MB each
         self.cores = torch.get_num_threads()
@@ -204,7 +205,7 @@ class Engine:
         near = projection.neighbors
         key = tuple(x.cpu().numpy().tobytes() for n in near.values() for x in (n.indices, n.weights))
         return self.shadows.recall(
-            key, lambda: sketch_to_pil(clear(self.pipeline.shadow(near, self._decode_samples))[0])
+            key, lambda: sketch_to_pil(clear(self.pipeline.shadow(near, self._decode_samples), self.outside)[0])
         )
 
     def _face(self, drawing: Image.Image, settings: Mapping[str, Any]) -> Result:
@@ -275,10 +276,21 @@ def share_one_arena() -> None:
         mallopt(ctypes.c_int(M_ARENA_MAX), ctypes.c_int(1))
 
 
-def clear(shadow: torch.Tensor) -> torch.Tensor:
-    """A shadow (N x 1 x H x W) without its haze, in which the windows would show, and with its lines in black."""
-    peak = shadow.flatten(1).quantile(0.99, dim=1).clamp(min=0.1)[:, None, None, None]
-    return ((shadow / peak - HAZE) / (1 - HAZE)).clamp(0, 1)
+def clear(shadow: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
+    """A shadow without its haze, in which the windows would show, and with its lines in black.
+
+    In the windows and outside of them for themselves: one decoder draws more softly than another.
+
+    Args:
+        shadow: N x 1 x H x W.
+        outside: bool H x W, what is in no window.
+    """
+    cleared = torch.empty_like(shadow)
+    for place in (outside, ~outside):
+        ink = shadow[..., place]
+        peak = ink.quantile(0.99, dim=-1, keepdim=True).clamp(min=0.1)
+        cleared[..., place] = ((ink / peak - HAZE) / (1 - HAZE)).clamp(0, 1)
+    return cleared
 
 
 class Memory:

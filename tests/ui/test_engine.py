@@ -101,18 +101,19 @@ def test_swatches_are_made_once(engine, pipe, face, calls):
 def test_the_shadow_is_the_pipelines(engine, pipe, face):
     drawing = face(30)
     ink = pipe(drawing, **SETTINGS, return_shadow=True, output_type="pt").shadow
-    expected = sketch_to_pil(clear(ink)[0])
+    expected = sketch_to_pil(clear(ink, pipe.layout.remainder_mask[0].bool())[0])
     shadow = engine.shadow(engine.face(drawing, SETTINGS).projection)
     assert (shadow.mode, shadow.size) == ("L", (512, 512))
     assert np.abs(np.asarray(shadow, int) - np.asarray(expected, int)).max() <= 8, "8 bits, stretched"
 
 
 def test_haze_is_cleared_and_lines_become_black():
-    shadow = torch.full((2, 1, 100, 100), 0.05)
+    shadow, outside = torch.full((2, 1, 100, 100), 0.05), torch.arange(100).expand(100, 100) < 50
     shadow[0, :, :5], shadow[1, :, :5] = 0.4, 0.8
-    cleared = clear(shadow)
+    shadow[0, :, :5, 50:] = 0.9  # in the windows another decoder has drawn
+    cleared = clear(shadow, outside)
     assert cleared[:, :, :5].min() == 1 and cleared[:, :, 5:].max() == 0
-    assert not clear(torch.full((1, 1, 9, 9), 0.02)).any(), "an empty shadow stays empty"
+    assert not clear(torch.full((1, 1, 100, 100), 0.02), outside).any(), "an empty shadow stays empty"
 
 
 def test_a_slider_does_not_encode_again_and_leaves_the_shadow(engine, face, calls):
