@@ -44,7 +44,7 @@ WRINKLES = {"forehead": (0.08, 0.6), "folds": (0.08, 0.5), "crows_feet": (0, 0.4
 BEARD = (0.06, 0.7)
 
 #: Share of the drawings of faces without glasses in which glasses are drawn: goals say what they would look like
-#: (`dfd.training.encoders`), as with beards. The faces that have them, every thirtieth, would be too few to learn from.
+#: (`dfd.training.meanings`), as with beards. The faces that have them, every thirtieth, would be too few to learn from.
 GLASSES = 0.1
 
 #: Shares of the drawings with much hair that have curls, where it is straight and where it is curly.
@@ -70,8 +70,8 @@ LARGER, LARGER_MOUTH = 0.12, 0.24
 BESIDE, CARELESS, FAR_BESIDE = 2, 0.4, 7
 
 #: Share of the drawings that are too large or small as a whole, or beside their place: by how much, in width and in
-#: height (shares), and in px. An oval 50 px too low and too narrow, as one draws it on empty paper, had a patchy face
-#: whose smile was overlooked (seen).
+#: height (shares), and in px. A narrow oval with a low mouth, as one draws it on empty paper, had a patchy face whose
+#: smile was overlooked (seen).
 UNMEASURED, STRETCH, OFFSET = 0.5, (0.07, 0.06), 7
 
 #: Share of the outlines that are an ellipse.

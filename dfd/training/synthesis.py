@@ -46,7 +46,7 @@ NEIGHBORS = 10
 RENEWAL = 500
 
 #: How often faces with beards or glasses and old ones are seen, in times of the others: drawings say it more clearly
-#: than most photos' lines do, see `dfd.training.encoders`.
+#: than most photos' lines do, see `dfd.training.meanings`.
 OFTENER = 3
 
 #: The first of the features (strides 2, 4, 8, 16) that tell more of shapes than of colours.
@@ -362,9 +362,8 @@ class SynthesisTrainer:
             if options.train_encoders:
                 drawn, plain = ({name: both.chunk(2)[i] for name, both in codes.items()} for i in range(2))
                 losses["codes"] = self.code_distance(drawn, pairs)
-                codes = {
-                    name: torch.where(told(pairs.marks, name)[:, None], plain[name], drawn[name]) for name in codes
-                }
+                for name, own in drawn.items():
+                    codes[name] = torch.where(told(pairs.marks, name).to(own.device)[:, None], plain[name], own)
             return self.disturb(codes, pairs.ids, rng)
 
         seen = torch.cat([pairs.drawings, pairs.lines]) if options.train_encoders else sketches
