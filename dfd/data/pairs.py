@@ -77,17 +77,13 @@ class Pairs:
         return replace(self, **moved)
 
     @property
-    def marked(self) -> torch.Tensor:
-        """Which drawings say something on purpose: bool N x 1 x 1 x 1."""
-        return torch.tensor([bool(drawn) for drawn in self.marks], device=self.lines.device)[:, None, None, None]
-
-    @property
     def sketches(self) -> torch.Tensor:
         """Drawings to learn photos from: what is drawn on purpose says more than the photo shows.
 
         Learnt with the photo it would be toned down again; such drawings are replaced by the plain line drawings.
         """
-        return torch.where(self.marked, self.lines, self.drawings)
+        marked = torch.tensor([bool(drawn) for drawn in self.marks], device=self.lines.device)
+        return torch.where(marked[:, None, None, None], self.lines, self.drawings)
 
 
 def random_pairs(faces: FaceFolder, indices: np.ndarray, layout: Layout, rng: np.random.Generator, count: int) -> Pairs:
