@@ -26,7 +26,9 @@ def pairs(options):
 
 def make_trainer(options):
     torch.manual_seed(0)
-    return Pix2PixTrainer(UNet(WIDTHS["tiny"]), options)
+    trainer = Pix2PixTrainer(UNet(WIDTHS["tiny"]), options)
+    trainer.distribute()
+    return trainer
 
 
 def test_one_step_changes_both_networks(options):
