@@ -27,9 +27,9 @@ with needs_extra("evaluation", "the evaluation", __name__):
     from dfd.evaluation.damages import DAMAGES
     from dfd.evaluation.identity import check_available
     from dfd.evaluation.measure import Row, measure_rows
-    from dfd.evaluation.methods import ours, pix2pix, retrieval, without_faces
+    from dfd.evaluation.methods import Method, from_folder, ours, pix2pix, retrieval, without_faces
     from dfd.evaluation.report import groups_of, summarise, to_json
-    from dfd.evaluation.tables import HEADLINE, to_markdown
+    from dfd.evaluation.tables import HEADLINE, TRUE, to_markdown
     from dfd.files import file_hash, folder_hash, write_atomically
     from dfd.models.unet import UNet
     from dfd.pipeline import DeepFaceDrawingPipeline
@@ -41,8 +41,17 @@ PIX2PIX_DAMAGES = ("displaced 8 px", "30 % erased")
 SECONDS = 0.4
 
 
-def evaluation_rows(pipe: DeepFaceDrawingPipeline, faces: FaceFolder, unet: UNet | None) -> list[Row]:
-    """All rows of the table but the true photos'."""
+def evaluation_rows(
+    pipe: DeepFaceDrawingPipeline, faces: FaceFolder, unet: UNet | None, others: Sequence[tuple[str, Method]] = ()
+) -> list[Row]:
+    """All rows of the table but the true photos'.
+
+    Args:
+        others: further ways to make pictures: names of their rows, and methods.
+
+    Raises:
+        ValueError: two rows have one name.
+    """
     rows = [
         Row("refinement 0 (no projection)", ours(pipe, 0)),
         Row(HEADLINE, ours(pipe, 0.5)),
@@ -52,9 +61,13 @@ def evaluation_rows(pipe: DeepFaceDrawingPipeline, faces: FaceFolder, unet: UNet
     ]
     if unet is not None:
         rows.append(Row("pix2pix", pix2pix(unet)))
+    rows += [Row(name, method) for name, method in others]
     rows += [Row(kind, ours(pipe, 0.5), kind) for kind in DAMAGES]
     if unet is not None:
         rows += [Row(f"pix2pix, {kind}", pix2pix(unet), kind) for kind in PIX2PIX_DAMAGES]
+    names = [TRUE, *(row.name for row in rows)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"two rows are called {twice!r}: give the folder of pictures another name")
     return rows
 
 
@@ -98,7 +111,8 @@ def evaluate(options: argparse.Namespace, command: str) -> str:
     if removed and options.split == "test":
         raise ValueError(f"the bank of {options.checkpoint} holds {removed} of the test faces: it must hold none")
     unet = UNet.from_pretrained(options.pix2pix / "unet") if options.pix2pix else None
-    rows = evaluation_rows(pipe, faces, unet)
+    others = [(folder.name, from_folder(folder, faces, indices)) for folder in options.pictures]
+    rows = evaluation_rows(pipe, faces, unet, others)
     pictures = len(indices) * (len(rows) + 1)
     print(
         f"{len(indices)} faces, {len(rows) + 1} rows, {pictures} pictures: "
@@ -115,6 +129,7 @@ def evaluate(options: argparse.Namespace, command: str) -> str:
         "versions": {name: version(name) for name in ("torch", "diffusers", "numpy", "scipy", "scikit-image")},
         "checkpoint": {"sha256": folder_hash(options.checkpoint), "bank": pipe.manifold.config.num_samples},
         "pix2pix": {"sha256": folder_hash(options.pix2pix / "unet")} if options.pix2pix else None,
+        "pictures": {folder.name: {"sha256": folder_hash(folder)} for folder in options.pictures},
         "data": {
             "split": options.split,
             "faces": len(indices),
@@ -144,6 +159,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--limit", type=int, help="only so many faces, evenly spread, for a quick look")
     parser.add_argument("--pix2pix", type=Path, help="run folder of `python -m dfd.train pix2pix`, to compare with")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="pictures of other systems or versions, named like the photos, .png: each folder is a row",
+    )
     parser.add_argument("--no-identity", dest="identity", action="store_false", help="do without dlib")
     parser.add_argument("--seed", type=int, default=0, help="of damages and bootstrap (%(default)s)")
     parser.add_argument("--resamples", type=int, default=100, help="of the bootstrap (%(default)s)")

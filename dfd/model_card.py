@@ -18,6 +18,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from safetensors import safe_open
 
 from dfd.components import CANVAS
+from dfd.evaluation.damages import DAMAGES
 from dfd.evaluation.tables import HEADLINE, LEGEND, TRUE, summary
 from dfd.files import folder_hash, write_atomically
 from dfd.manifold import GENDERS
@@ -39,9 +40,6 @@ METRICS = {
     "frechet/pooled": ("frechet_lite0", "Fréchet distance (EfficientNet-Lite0)"),
     "f1/all": ("line_f1", "F1 of the drawing's lines found again"),
 }
-
-#: Rows of the table, beside those of the pipeline itself, whose drawings are not damaged.
-UNDAMAGED = (TRUE, "nearest training photo", "pix2pix")
 
 #: What `docs/training.json` must hold.
 FACTS = {"hardware", "runs", "sources", "gender_labels", "ages", "limits"}
@@ -184,6 +182,7 @@ def _evaluation(evaluation: Mapping) -> str:
     data, rows = evaluation["data"], evaluation["rows"]
     everybody = {name: groups["all"] for name, groups in rows.items()}
     whole = {name: figures for name, figures in everybody.items() if is_undamaged(name)}
+    baselines = [name for name in whole if name != TRUE and not name.startswith("refinement ")]
     damaged = {HEADLINE: everybody[HEADLINE]} | {n: f for n, f in everybody.items() if not is_undamaged(n)}
     if data["split"] == "test":
         split = "This is the test split, which was used neither for training nor for choosing settings."
@@ -199,7 +198,7 @@ def _evaluation(evaluation: Mapping) -> str:
         [
             f"{where} `python -m dfd.evaluate`, on line drawings of true photos. {split}",
             LEGEND,
-            f"Visitors get the row `{HEADLINE}`. Baselines: {', '.join(n for n in UNDAMAGED[1:] if n in whole)}.",
+            f"Visitors get the row `{HEADLINE}`. Baselines: {', '.join(baselines)}.",
             summary("row", whole),
             f"Robustness: damaged drawings, made into pictures as in `{HEADLINE}` where no other method is named.",
             summary("drawing", damaged),
@@ -211,7 +210,7 @@ def _evaluation(evaluation: Mapping) -> str:
 
 def is_undamaged(row: str) -> bool:
     """Whether a row of the table has its drawings as they were made, by the row's name."""
-    return row in UNDAMAGED or row.startswith("refinement ")
+    return row.removeprefix("pix2pix, ") not in DAMAGES
 
 
 def read_evaluation(path: Path) -> dict | None:

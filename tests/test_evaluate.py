@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dfd import evaluate
 from dfd.components import COMPONENTS
@@ -37,11 +38,15 @@ def arguments(data, pipe, tmp_path_factory):
     return [str(a) for a in [*common, "--checkpoint", folder]]
 
 
-def test_it_writes_json_and_markdown(arguments, tmp_path, monkeypatch, capsys):
+def test_it_writes_json_and_markdown(arguments, data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "DAMAGES", ("redrawn", "30 % erased"))  # all of them are tested where they live
     UNet(WIDTHS["tiny"]).save_pretrained(tmp_path / "pix2pix" / "unet")
     output = tmp_path / "out" / "table.json"
-    main([*arguments, "--output", str(output), "--pix2pix", str(tmp_path / "pix2pix")])
+    (tmp_path / "a rival").mkdir()
+    for i in range(4):
+        Image.fromarray(FaceFolder(*data).photos[i]).save(tmp_path / "a rival" / f"drawn-{i:05d}.png")
+    more = ["--pix2pix", tmp_path / "pix2pix", "--pictures", tmp_path / "a rival"]
+    main([*arguments, "--output", str(output), *map(str, more)])
     document = json.loads(output.read_text())
     assert "python -m dfd.evaluate --data" in document["command"]
     assert document["data"] | {"metadata_sha256": ""} == {
@@ -59,6 +64,7 @@ def test_it_writes_json_and_markdown(arguments, tmp_path, monkeypatch, capsys):
         "refinement 0.5, K = 1",
         "nearest training photo",
         "pix2pix",
+        "a rival",
         "redrawn",
         "30 % erased",
         "pix2pix, displaced 8 px",
@@ -68,6 +74,8 @@ def test_it_writes_json_and_markdown(arguments, tmp_path, monkeypatch, capsys):
     assert true["perceptual"]["value"] == 0
     assert true["ssim"]["value"] == pytest.approx(1)
     assert true["f1/all"]["value"] > rows["nearest training photo"]["all"]["f1/all"]["value"]
+    assert rows["a rival"]["all"]["perceptual"]["value"] == pytest.approx(0, abs=1e-6)  # it has the true photos
+    assert len(document["pictures"]["a rival"]["sha256"]) == 64
     assert rows["refinement 0.5"]["male"]["perceptual"]["n"] == 2
     assert rows["refinement 0.5"]["white"]["perceptual"]["n"] == 2
     assert rows["30 % erased"]["all"]["meant_recall/all"]["n"] == 4
@@ -94,6 +102,11 @@ def test_every_damage_is_a_row(pipe, data):
     assert not any(name.startswith("pix2pix") for name in names)
 
 
+def test_two_rows_of_one_name_are_refused(pipe, data):
+    with pytest.raises(ValueError, match="two rows are called 'refinement 1'"):
+        evaluate.evaluation_rows(pipe, FaceFolder(*data), None, [("refinement 1", lambda *_: None)])
+
+
 def test_a_bank_with_test_faces_is_refused(arguments, pipe, tmp_path, data):
     bank = type(pipe.manifold).from_codes(
         {name: pipe.manifold.codes.get_buffer(name)[:2] for name in COMPONENTS},
@@ -114,6 +127,7 @@ def test_a_bank_with_test_faces_is_refused(arguments, pipe, tmp_path, data):
         (["--checkpoint", "nowhere"], "no pipeline folder"),
         (["--split", "validation"], "the validation split has 0 faces"),
         (["--limit", "3"], "the test split has 3 faces"),
+        (["--pictures", "nowhere"], "nowhere lacks 4 of 4 pictures"),
     ],
 )
 def test_what_the_user_can_put_right_is_one_sentence(arguments, change, message, tmp_path):

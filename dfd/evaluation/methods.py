@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
-from dfd.components import COMPONENTS
+from dfd.components import CANVAS, COMPONENTS
 from dfd.data.faces import FaceFolder
 from dfd.manifold import ComponentManifold
 from dfd.pipeline import DeepFaceDrawingPipeline
@@ -56,6 +58,30 @@ def pix2pix(network: torch.nn.Module) -> Method:
     def make(sketches: torch.Tensor, indices: np.ndarray) -> np.ndarray:
         made = (network(sketches) / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
         return (made * 255).round().byte().numpy()
+
+    return make
+
+
+def from_folder(folder: Path, faces: FaceFolder, indices: np.ndarray) -> Method:
+    """Pictures that another system or version made: `<name of the photo>.png`, 512 x 512, for every face.
+
+    Args:
+        indices: the faces that it is to be asked for.
+
+    Raises:
+        ValueError: a picture is missing, or of another size.
+    """
+    files = {int(i): folder / f"{Path(faces.rows[i]['file_name']).stem}.png" for i in indices}
+    missing = [file for file in files.values() if not file.is_file()]
+    if missing:
+        raise ValueError(f"{folder} lacks {len(missing)} of {len(files)} pictures, {missing[0].name} among them")
+    for file in files.values():
+        with Image.open(file) as picture:
+            if picture.size != (CANVAS, CANVAS):
+                raise ValueError(f"{file} is {picture.width} x {picture.height}, not {CANVAS} x {CANVAS}")
+
+    def make(sketches: torch.Tensor, indices: np.ndarray) -> np.ndarray:
+        return np.stack([np.asarray(Image.open(files[int(i)]).convert("RGB")) for i in indices])
 
     return make
 

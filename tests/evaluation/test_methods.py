@@ -1,11 +1,14 @@
 """Ways from drawings to pictures, on the tiny pipeline."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dfd.data.pairs import plain_sketches
-from dfd.evaluation.methods import ours, pix2pix, retrieval, true_photos, without_faces
+from dfd.evaluation.methods import from_folder, ours, pix2pix, retrieval, true_photos, without_faces
 from dfd.manifold import ComponentManifold
 from dfd.models.unet import WIDTHS, UNet
 from dfd.pipeline import DeepFaceDrawingPipeline
@@ -62,3 +65,18 @@ def test_true_photos_and_pix2pix(faces, sketches):
     assert made.shape == (2, 512, 512, 3)
     assert made.dtype == np.uint8
     assert (make(sketches[:1], INDICES[:1]) == made[:1]).all()
+
+
+def test_pictures_in_a_folder_are_taken_by_name(faces, sketches, tmp_path):
+    names = [Path(faces.rows[i]["file_name"]).with_suffix(".png").name for i in INDICES]
+    for i, name in enumerate(names):
+        Image.new("RGB", (512, 512), (i, 2, 3)).save(tmp_path / name)
+    made = from_folder(tmp_path, faces, INDICES)(sketches[1:3], INDICES[1:3])
+    assert made.shape == (2, 512, 512, 3)
+    assert (made == np.array([[1, 2, 3], [2, 2, 3]], np.uint8)[:, None, None]).all()
+    Image.new("RGB", (256, 256)).save(tmp_path / names[1])
+    with pytest.raises(ValueError, match="is 256 x 256, not 512 x 512"):
+        from_folder(tmp_path, faces, INDICES)
+    (tmp_path / names[0]).unlink()
+    with pytest.raises(ValueError, match=f"lacks 1 of 4 pictures, {names[0]}"):
+        from_folder(tmp_path, faces, INDICES)
