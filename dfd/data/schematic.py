@@ -47,6 +47,10 @@ BEARD = (0.06, 0.7)
 #: (`dfd.training.meanings`), as with beards. The faces that have them, every thirtieth, would be too few to learn from.
 GLASSES = 0.1
 
+#: Half the width of a lens, in shares of the eyes' distance, and its height in shares of that. Lenses from 0.3 wide and
+#: 0.6 high are the size of eyes drawn large, which were taken for glasses (seen).
+LENS, LENS_HEIGHT = (0.34, 0.46), (0.75, 1.05)
+
 #: Shares of the drawings with much hair that have curls, where it is straight and where it is curly.
 CURLS = (0.12, 0.7)
 
@@ -83,7 +87,19 @@ SHORT_STEP = 0.6
 #: Shares of the drawings whose eyes are dots or circles without lids, and whose mouth is a single line, as drawn in a
 #: hurry. How far that line is bent says whether the mouth smiles. And the share of the mouths with lips far apart that
 #: are a line above and one below, without lips.
-DOTS, ONE_LINE, GRIN = 0.06, 0.2, 0.3
+DOTS, ONE_LINE, GRIN = 0.06, 0.35, 0.3
+
+#: How far a single line that smiles is bent, in shares of its width, and how wide it is, in shares of the mouth's. In
+#: photos smiles are 110 px wide; drawn as an arc of 83 px one was taken for closed lips (seen).
+SMILE_BENT, SMILE_WIDTH = (0.05, 0.35), (0.5, 1.1)
+
+#: How much wider than in the photo eyes are opened: mean and standard deviation of the factor's logarithm. Round eyes,
+#: a little low, were taken for glasses too: 0.06 of the way to them when 16 px tall, 0.97 when 32 px (measured).
+TALL = 0.1, 0.25
+
+#: Radius of an iris in shares of the eye's width, and by which share of its length an upper lid stops short of the
+#: corners. Two arcs that do not touch, around a small circle, were taken for glasses (seen).
+IRIS, SHORT_LID = (0.1, 0.25), 0.12
 
 Strokes = list[np.ndarray]
 
@@ -146,7 +162,7 @@ def schematic(
     sad = closed and rng.random() < SAD
     if sad:
         mouth = _corners_down(mouth, rng)
-    tall = rng.normal(1, 0.12)  # how wide the eyes are opened: both alike
+    tall = np.exp(rng.normal(*TALL))  # both alike
     with_iris, with_crease, with_lashes = rng.random(3) < (0.9, 0.5, 0.15)
     brow, eye = rng.choice([_brow_line, _brow_shape, _brow_hatched]), rng.choice([_almond, _lids])
     if rng.random() < DOTS:
@@ -246,15 +262,17 @@ def _almond(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 
 def _lids(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
-    """Upper and lower lid apart; the lower one may stop short of the corners, or be left out."""
+    """Upper and lower lid apart; both may stop short of the corners, or the lower one be left out."""
     upper, lower = curve(lids[:4]), curve(lids[[3, 4, 5, 0]])
+    short = int(rng.uniform(0, SHORT_LID) * len(upper))
+    upper = upper[short : len(upper) - short]
     short = int(rng.uniform(0, 0.3) * len(lower))
     return [upper] + ([lower[short : len(lower) - short]] if rng.random() < 0.85 else [])
 
 
 def _iris(lids: np.ndarray, pupil: np.ndarray, rng: np.random.Generator) -> Strokes:
     """A circle, cut by the lids or whole, and in it a pupil, a dot or a catchlight, or nothing."""
-    radius = np.ptp(lids[:, 0]) * rng.uniform(0.17, 0.25)
+    radius = np.ptp(lids[:, 0]) * rng.uniform(*IRIS)
     angles = np.linspace(0, 2 * np.pi, 24)
     circle = np.stack([np.cos(angles), np.sin(angles)], 1)
     ring = pupil + radius * circle
@@ -405,7 +423,10 @@ def _arc(mouth: np.ndarray, wide: bool, rng: np.random.Generator) -> Strokes:
     """A mouth as a single line, between its lips' edges; how far it is bent says whether it smiles, mostly too much."""
     above, below = _edges(mouth)
     line = above + rng.uniform(0.3, 1) * (below - above)
-    return [curve(_bent(line, rng.uniform(0, 0.25) if wide else 0, 1))]
+    if not wide:
+        return [curve(line)]
+    line = line.mean(0) + (line - line.mean(0)) * _by(rng.uniform(*SMILE_WIDTH), 1)
+    return [curve(_bent(line, rng.uniform(*SMILE_BENT), 1))]
 
 
 def _bent(line: np.ndarray, share: float, power: float) -> np.ndarray:
@@ -424,7 +445,7 @@ def _corners_down(mouth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _glasses(landmarks: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Strokes]:
     """Two lenses, round to square, a bridge and mostly temples: where the lenses are (n x 2), and the strokes."""
     eyes = [landmarks[lids].mean(0) + _by(0, rng.uniform(0, 8)) for _, lids, _ in EYES]
-    half = np.linalg.norm(eyes[1] - eyes[0]) * rng.uniform(0.3, 0.44) * _by(1, rng.uniform(0.6, 1.05))
+    half = np.linalg.norm(eyes[1] - eyes[0]) * rng.uniform(*LENS) * _by(1, rng.uniform(*LENS_HEIGHT))
     angles = np.linspace(0, 2 * np.pi, 49)
     ring = np.stack([np.cos(angles), np.sin(angles)], 1)
     ring = np.sign(ring) * np.abs(ring) ** rng.choice([1, rng.uniform(0.5, 0.9)])  # the latter is squarer

@@ -11,9 +11,11 @@ from dfd.data.schematic import (
     MARKS,
     MOUTH,
     NOSE,
+    ONE_LINE,
     REACH,
     Person,
     _arc,
+    _lids,
     _lower_lip,
     _oval,
     _upper_lip,
@@ -51,6 +53,7 @@ def careful(monkeypatch):
     """Everything is drawn about where it is."""
     for name in ("CARELESS", "UNMEASURED", "ELLIPSE"):
         monkeypatch.setattr(module, name, 0)
+    monkeypatch.setattr(module, "SMILE_WIDTH", (1, 1))
 
 
 def test_in_some_the_rest_is_drawn_anew(monkeypatch):
@@ -220,8 +223,9 @@ def test_the_features_replace_the_strokes_that_show_them_and_no_others():
     assert any(np.array_equal(stroke, beside) for stroke in drawings(strokes=[beside], count=1)[0])
 
 
-def test_an_open_mouth_and_a_closed_one_differ():
+def test_an_open_mouth_and_a_closed_one_differ(monkeypatch):
     """Between closed lips there is one line: no stroke lies much above it and below the upper lip's bow."""
+    monkeypatch.setattr(module, "ONE_LINE", 0)  # as both may be drawn in a hurry
     closed = LANDMARKS.copy()
     closed[60:68, 1] = LANDMARKS[MOUTH][:, 1].mean()
     counts = []
@@ -254,7 +258,7 @@ def test_some_are_drawn_in_a_hurry():
         inner = [s for s in strokes if (np.abs(s.mean(0) - eye.mean(0)) < (30, 24)).all()]
         assert inner
         lidless += max(np.ptp(s[:, 0]) for s in inner) < 0.6 * np.ptp(eye[:, 0])
-    assert 0.1 < lines / 200 < 0.3 and 0.01 < lidless / 200 < 0.15
+    assert abs(lines / 200 - ONE_LINE) < 0.1 and 0.01 < lidless / 200 < 0.15
 
 
 def test_manners_differ_and_a_seed_repeats_them():
@@ -272,7 +276,8 @@ def test_a_curve_goes_through_its_ends(points):
 
 def test_careless_hands_draw_features_beside_their_place(monkeypatch):
     def middles():
-        return [np.mean([s[:, 0].mean() for s in about_the_mouth(strokes)]) for strokes in drawings(count=200)]
+        found = [about_the_mouth(strokes) for strokes in drawings(count=200)]  # none of a very small mouth
+        return [np.mean([s[:, 0].mean() for s in mouth]) for mouth in found if mouth]
 
     near = np.std(middles())
     monkeypatch.setattr(module, "CARELESS", 1)
@@ -301,11 +306,28 @@ def test_some_outlines_are_ellipses():
         np.testing.assert_allclose(half, (135, 185), rtol=0.25)
 
 
-def test_a_smile_of_one_line_is_mostly_bent_too_much():
-    """Deeper than the lower lip's edge; a line for a mouth that does not smile is not."""
+def test_lids_may_touch_at_no_corner():
+    """Two arcs around a small circle are an eye, no glasses."""
+    lids = LANDMARKS[36:42]
+    gaps = []
+    for seed in range(60):
+        drawn = _lids(lids, np.random.default_rng(seed))
+        if len(drawn) == 2:
+            upper, lower = drawn
+            gaps.append(min(np.linalg.norm(upper[0] - lower[-1]), np.linalg.norm(upper[-1] - lower[0])))
+    assert min(gaps) < 2 and max(gaps) > 0.15 * np.ptp(lids[:, 0])
+
+
+def test_a_smile_of_one_line_is_mostly_bent_too_much(monkeypatch):
+    """Deeper than the lower lip's edge, and mostly narrower; a line for a mouth that does not smile is not."""
+    monkeypatch.undo()
     mouth = LANDMARKS[MOUTH]
-    lowest = mouth[[19, 18, 17], 1].max()
+    width, lowest = np.ptp(mouth[:, 0]), mouth[[19, 18, 17], 1].max()
     for wide in (False, True):
         lines = [_arc(mouth, wide, np.random.default_rng(seed))[0] for seed in range(60)]
-        assert all(np.allclose(line[[0, -1]], mouth[[0, 6]], atol=1) for line in lines)
+        widths = np.array([line[-1, 0] - line[0, 0] for line in lines]) / width
+        if wide:
+            assert 0.49 < widths.min() < 0.6 and 1 < widths.max() < 1.11
+        else:
+            assert all(np.allclose(line[[0, -1]], mouth[[0, 6]], atol=1) for line in lines)
         assert (0.5 < np.mean([line[:, 1].max() > lowest + 2 for line in lines]) < 0.95) == wide
