@@ -185,7 +185,10 @@ def _evaluation(evaluation: Mapping) -> str:
     baselines = [name for name in whole if name != TRUE and not name.startswith("refinement ")]
     damaged = {HEADLINE: everybody[HEADLINE]} | {n: f for n, f in everybody.items() if not is_undamaged(n)}
     if data["split"] == "test":
-        split = "This is the test split, which was used neither for training nor for choosing settings."
+        split = (
+            "This is the test split, which was used neither for training nor for choosing settings (drawings of its "
+            "faces are what the grids in `docs/grids/` are made from, by which versions were judged by eye)."
+        )
     else:
         split = (
             f"**This is the {data['split']} split, not the test split.** It was looked at during development, so "
@@ -198,7 +201,7 @@ def _evaluation(evaluation: Mapping) -> str:
         [
             f"{where} `python -m dfd.evaluate`, on line drawings of true photos. {split}",
             LEGEND,
-            f"Visitors get the row `{HEADLINE}`. Baselines: {', '.join(baselines)}.",
+            f"Visitors get the row `{HEADLINE}`. Baselines: {', '.join(f'`{name}`' for name in baselines)}.",
             summary("row", whole),
             f"Robustness: damaged drawings, made into pictures as in `{HEADLINE}` where no other method is named.",
             summary("drawing", damaged),
