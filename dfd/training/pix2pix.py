@@ -10,7 +10,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, broadcast
 from PIL import Image
 from tqdm import tqdm
 
@@ -67,26 +66,20 @@ class Pix2PixTrainer:
         self.accelerator = accelerator or Accelerator(mixed_precision=options.mixed_precision, cpu=True)
         self.options = options
         device = self.accelerator.device
-        self.raw_unet = unet.to(device, memory_format=torch.channels_last)
+        self.unet = unet.to(device, memory_format=torch.channels_last)
         # One scale with three layers is the PatchGAN of 70 px, conditioned on the drawing.
         patch = MultiScaleDiscriminator(scales=1, layers=3, width=PATCH_WIDTHS[options.preset])
-        self.raw_discriminator = patch.to(device, memory_format=torch.channels_last)
+        self.discriminator = patch.to(device, memory_format=torch.channels_last)
         self.optimizers = [
             torch.optim.Adam(network.parameters(), options.learning_rate, betas=(0.5, 0.999), fused=True)
-            for network in (self.raw_unet, self.raw_discriminator)
+            for network in (self.unet, self.discriminator)
         ]
         self.state = {
-            "unet": self.raw_unet,
-            "discriminator": self.raw_discriminator,
+            "unet": self.unet,
+            "discriminator": self.discriminator,
             "optimizer": self.optimizers[0],
             "discriminator_optimizer": self.optimizers[1],
         }
-
-    def distribute(self) -> None:
-        """Hands the networks to accelerate; call after a resumed state was loaded."""
-        self.unet, self.discriminator, *self.optimizers = self.accelerator.prepare(
-            self.raw_unet, self.raw_discriminator, *self.optimizers
-        )
 
     def step(self, factor: float, sketches: torch.Tensor, photos: torch.Tensor) -> dict[str, torch.Tensor]:
         """Trains on sketches N x 1 x 512 x 512 (ink) and photos N x 3 x 512 x 512 in [-1, 1]; returns the losses.
@@ -97,7 +90,7 @@ class Pix2PixTrainer:
         generator_optimizer, discriminator_optimizer = self.optimizers
         for optimizer in self.optimizers:
             set_learning_rate(optimizer, self.options.learning_rate * factor)
-        self.raw_unet.train()
+        self.unet.train()
         with self.accelerator.autocast():
             made = self.unet(sketches).float()
             # Halved, as the authors do, since the discriminator would otherwise learn faster than the generator.
@@ -108,10 +101,10 @@ class Pix2PixTrainer:
         self.accelerator.backward(discriminator)
         discriminator_optimizer.step()
 
-        self.raw_discriminator.requires_grad_(False)
+        self.discriminator.requires_grad_(False)
         with self.accelerator.autocast():
-            generator = _is_real(self.raw_discriminator(made, sketches), True)
-        self.raw_discriminator.requires_grad_(True)
+            generator = _is_real(self.discriminator(made, sketches), True)
+        self.discriminator.requires_grad_(True)
         l1 = F.l1_loss(made, photos)
         generator_optimizer.zero_grad()
         self.accelerator.backward(generator + L1_WEIGHT * l1)
@@ -134,11 +127,9 @@ def train(options: Options) -> Path:
         TrainingDiverged: a loss is not finite; the last good checkpoint stays.
         ValueError: the data do not fit.
     """
-    # Buffers are not broadcast: the discriminator runs twice before its backward pass, as in stage II.
-    kwargs = DistributedDataParallelKwargs(broadcast_buffers=False)
-    accelerator = Accelerator(
-        mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available(), kwargs_handlers=[kwargs]
-    )
+    accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
+    if accelerator.num_processes > 1:
+        raise ValueError("the baseline trains in one process")
     faces = FaceFolder(options.data, options.cache)
     indices = faces.select("train", options.min_size)
     if not len(indices):
@@ -150,54 +141,48 @@ def train(options: Options) -> Path:
     clock = Clock()
     run = Run(options.output, accelerator, {**trainer.state, "clock": clock}, options.save_minutes)
     step = run.resume()
-    trainer.distribute()
     held_out = faces.held_out(options.min_size)
     layout = options.layout or Layout()
-    per_step = options.batch_size * accelerator.num_processes
-
-    def share() -> float:
-        """How much of the run is done; 1 and more is all of it. One clock for all processes, as in `Run.due`."""
-        if options.hours:
-            hours = torch.tensor(clock.seconds() / 3600, dtype=torch.float64, device=accelerator.device)
-            return float(broadcast(hours)) / options.hours
-        return step * per_step / options.images
 
     progress = tqdm(
-        initial=step,
-        unit="step",
-        total=None if options.hours else -(-options.images // per_step),
-        disable=not accelerator.is_main_process,
+        initial=step, unit="step", total=None if options.hours else -(-options.images // options.batch_size)
     )
-    done = share()
-    while done < 1:
-        rng = seed_step(options.seed, accelerator.process_index, step)
-        factor = learning_rate_factor(step, max(step / done, 1) if done else 1e9)
+    last = _share(options, step, clock) >= 1
+    while not last:
+        rng = seed_step(options.seed, 0, step)
+        share = _share(options, step, clock)
+        factor = learning_rate_factor(step, max(step / share, 1) if share else 1e9)
         pairs = random_pairs(faces, indices, layout, rng, options.batch_size).to(accelerator.device)
-        run.add(trainer.step(factor, pairs.sketches, pairs.photos), per_step)
+        losses = trainer.step(factor, pairs.sketches, pairs.photos)
+        run.add(losses, options.batch_size)
         step += 1
         progress.update()
-        done = share()
-        if step % options.sample_steps == 0 or done >= 1:
+        last = _share(options, step, clock) >= 1
+        if step % options.sample_steps == 0 or last:
             extra = {"hours": clock.seconds() / 3600, "validation_l1": validation_l1(trainer, faces, held_out[:32])}
-            progress.set_postfix(run.log(step, step * per_step, extra))
-            if accelerator.is_main_process:
-                sample_grid(trainer, faces, held_out[:8]).save(run.folder / "samples" / f"{step:06d}.png")
-        if run.due() or done >= 1:
+            progress.set_postfix(run.log(step, step * options.batch_size, extra))
+            sample_grid(trainer, faces, held_out[:8]).save(run.folder / "samples" / f"{step:06d}.png")
+        if run.due() or last:
             run.save(step)
-            if accelerator.is_main_process:
-                unet.save_pretrained(run.folder / "unet")
-    accelerator.wait_for_everyone()
+            unet.save_pretrained(run.folder / "unet")
     return run.folder
+
+
+def _share(options: Options, step: int, clock: Clock) -> float:
+    """How much of the run is done, from 0; 1 and more is all of it."""
+    if options.hours:
+        return clock.seconds() / (3600 * options.hours)
+    return step * options.batch_size / options.images
 
 
 @torch.no_grad()
 def _make(trainer: Pix2PixTrainer, faces: FaceFolder, indices: np.ndarray) -> tuple[torch.Tensor, ...]:
     """Plain line drawings, the pictures made from them, and the photos."""
-    trainer.raw_unet.eval()
+    trainer.unet.eval()
     device = trainer.accelerator.device
     sketches, photos = plain_sketches(faces, indices).to(device), load_photos(faces, indices).to(device)
     with trainer.accelerator.autocast():
-        return sketches, trainer.raw_unet(sketches).float(), photos
+        return sketches, trainer.unet(sketches).float(), photos
 
 
 def validation_l1(trainer: Pix2PixTrainer, faces: FaceFolder, indices: np.ndarray) -> float:

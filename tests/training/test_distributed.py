@@ -1,4 +1,4 @@
-"""Both stages and the baseline on two CPU processes, started as the README says, by `accelerate launch`."""
+"""Both stages on two CPU processes, started as the README says, by `accelerate launch`."""
 
 import os
 import subprocess
@@ -8,7 +8,6 @@ import pytest
 
 from dfd.data.faces import FaceFolder
 from dfd.models import ComponentAutoencoder, ImageSynthesis, presets
-from dfd.models.unet import UNet
 
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
 
@@ -52,12 +51,6 @@ def test_stage_two(launch, tmp_path):
     )
     assert last_row(output).startswith("2,4,")
     ImageSynthesis.from_pretrained(output, subfolder="image_synthesis")
-
-
-def test_the_baseline(launch):
-    output = launch("pix2pix", "--images", 8, "--batch-size", 2)
-    assert last_row(output).startswith("2,8,")
-    UNet.from_pretrained(output / "unet")
 
 
 def test_processes_save_at_the_same_step_though_their_clocks_differ(tmp_path):
