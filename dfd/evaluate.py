@@ -24,12 +24,11 @@ from dfd.extras import needs_extra
 with needs_extra("evaluation", "the evaluation", __name__):
     from dfd.components import CANVAS
     from dfd.data.faces import FaceFolder
-    from dfd.evaluation.damages import DAMAGES
     from dfd.evaluation.identity import check_available
     from dfd.evaluation.measure import Row, measure_rows
     from dfd.evaluation.methods import Method, from_folder, ours, pix2pix, retrieval, without_faces
     from dfd.evaluation.report import groups_of, summarise, to_json
-    from dfd.evaluation.tables import HEADLINE, TRUE, to_markdown
+    from dfd.evaluation.tables import DAMAGES, HEADLINE, TRUE, to_markdown
     from dfd.files import file_hash, folder_hash, write_atomically
     from dfd.models.unet import UNet
     from dfd.pipeline import DeepFaceDrawingPipeline

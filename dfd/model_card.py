@@ -18,8 +18,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from safetensors import safe_open
 
 from dfd.components import CANVAS
-from dfd.evaluation.damages import DAMAGES
-from dfd.evaluation.tables import HEADLINE, LEGEND, TRUE, summary
+from dfd.evaluation.tables import DAMAGES, HEADLINE, LEGEND, TRUE, summary
 from dfd.files import folder_hash, write_atomically
 from dfd.manifold import GENDERS
 from dfd.pipeline import DeepFaceDrawingPipeline

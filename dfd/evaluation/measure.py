@@ -39,7 +39,7 @@ class Row:
     Attributes:
         name: as the table shows it.
         make: see `dfd.evaluation.methods`.
-        damage: one of `dfd.evaluation.damages.DAMAGES`, or None for the line drawing as it is.
+        damage: one of `dfd.evaluation.tables.DAMAGES`, or None for the line drawing as it is.
     """
 
     name: str

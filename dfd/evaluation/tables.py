@@ -28,6 +28,22 @@ TRUE = "true photos"
 #: The row that a visitor gets, and what damaged drawings are made into pictures with.
 HEADLINE = "refinement 0.5"
 
+#: Every damage (`dfd.evaluation.damages`), a row each, in the order of the table. `redrawn` is the control: traced and
+#: drawn again, nothing else.
+DAMAGES = (
+    "redrawn",
+    "displaced 4 px",
+    "displaced 8 px",
+    "displaced 12 px",
+    "30 % erased",
+    "60 % erased",
+    "eyes missing",
+    "mouth missing",
+    "doubled lines",
+    "thick pen",
+    "shifted 16 px",
+)
+
 
 def to_markdown(document: Mapping, headline: Sequence[str] = ()) -> str:
     """The tables of a document that `dfd.evaluate` made.

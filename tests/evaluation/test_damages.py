@@ -5,7 +5,8 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 
 from dfd.components import Layout
-from dfd.evaluation.damages import DAMAGES, THICK_PEN, cut, damage, displaced, erased
+from dfd.evaluation.damages import THICK_PEN, cut, damage, displaced, erased
+from dfd.evaluation.tables import DAMAGES
 from dfd.strokes import trace
 
 LAYOUT = Layout()
