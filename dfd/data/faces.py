@@ -1,8 +1,10 @@
 """Reads a face folder (Hugging Face image folder with `metadata.csv`) through a fast on-disk cache.
 
 Columns used: `file_name` (photo); optional: `line_file_name` (line drawing; without it the binarised photocopy
-serves), `split` (`train` or `test`, default `train`), `size` (px), `gender` (`male` or `female`),
-`gender_source` (`unsure` excludes the sample from both subsets) and `age_estimate` (years: who has wrinkles).
+serves), `split` (`train` or `test`, default `train`), `size` (px; without it the photo's shorter side), `gender`
+(`male` or `female`), `gender_source` (`unsure` excludes the sample from both subsets), `age_estimate` (years: who has
+wrinkles), `source` (faces of one source are alike, `dfd.training.meanings`) and `group` (for which
+`dfd.evaluate` gives figures).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from dfd.data.schematic import Person
 from dfd.files import cannot_write
 from dfd.manifold import GENDERS
 from dfd.photocopy import photocopy
+from dfd.sketch import read_pixels, read_sketch, resized, white_value
 from dfd.strokes import trace
 
 MALE, FEMALE, UNSURE = (GENDERS[name] for name in ("male", "female", "unsure"))
@@ -41,21 +44,38 @@ CACHE_VERSION = 1
 
 def _read_face(photo: Path, lines: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Photo uint8 512 x 512 x 3, packed line bits 512 x 64, photocopy ink uint8 512 x 512."""
-    try:
-        with Image.open(photo) as image:
-            rgb = np.asarray(image.convert("RGB").resize((CANVAS, CANVAS), Image.Resampling.LANCZOS))
-    except OSError as error:
-        raise ValueError(f"cannot read {photo}: {error}") from error
+    rgb = _read_photo(photo)
     ink = photocopy(rgb)
-    if lines is None:
-        bits = ink > 0.5
-    else:
-        try:
-            with Image.open(lines) as image:
-                bits = np.asarray(image.convert("L").resize((CANVAS, CANVAS))) < 128
-        except OSError as error:
-            raise ValueError(f"cannot read {lines}: {error}") from error
+    bits = ink > 0.5 if lines is None else _read_lines(lines)
     return rgb, np.packbits(bits, axis=1), np.round(ink * 255).astype(np.uint8)
+
+
+def _read_photo(path: Path) -> np.ndarray:
+    """uint8 512 x 512 x 3. Any picture that visitors may bring, too: 16 bits, turned by EXIF, transparent on white."""
+    values = read_pixels(path)
+    height, width = values.shape[:2]
+    if height != width:
+        raise ValueError(f"{path} is {width} x {height}: photos must be square, with all faces aligned alike")
+    if values.dtype == np.uint8 and values.shape[-1] in (1, 3):  # nearly all; only these are not worth floats
+        image = Image.fromarray(values.squeeze(-1) if values.shape[-1] == 1 else values)
+        return np.asarray(image.convert("RGB").resize((CANVAS, CANVAS), Image.Resampling.LANCZOS))
+    channels, opaque = resized(values, (CANVAS, CANVAS), white_value(values))
+    white = channels if opaque is None else channels + 1 - opaque
+    pixels = np.round(255 * white.clip(0, 1)).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(pixels, (3, CANVAS, CANVAS)).transpose(1, 2, 0))
+
+
+def _read_lines(path: Path) -> np.ndarray:
+    """bool 512 x 512, True where a drawing, in any form that visitors may bring, has ink."""
+    with Image.open(path) as image:
+        side = max(image.size)
+    # A thin line of a larger drawing is pale when it has been reduced.
+    return read_sketch(path)[0].numpy() > 0.5 * min(1, CANVAS / side)
+
+
+def _side(photo: Path) -> int:
+    with Image.open(photo) as image:
+        return min(image.size)
 
 
 def _local(root: str | Path) -> Path:
@@ -106,8 +126,8 @@ class FaceFolder:
         sample_ids: int64 N, the row of `metadata.csv`; genders: uint8 N (0 male, 1 female, 2 unsure).
 
     Raises:
-        ValueError: no `metadata.csv`, no `file_name` column, a size that is no number, or a file that it names is
-            missing.
+        ValueError: no `metadata.csv`, no `file_name` column, a row that is cut off, a size that is no number, or a file
+            that it names is missing, unreadable or not square.
         OSError: the cache cannot be written; the message names its folder.
     """
 
@@ -116,25 +136,30 @@ class FaceFolder:
         self.table = table = root / "metadata.csv"
         if not table.is_file():
             raise ValueError(f"{root} is no face folder: it has no metadata.csv")
-        with open(table, newline="", encoding="utf-8") as file:
-            self.rows = list(csv.DictReader(file))
+        try:
+            with open(table, newline="", encoding="utf-8-sig") as file:  # Excel begins with a mark
+                self.rows = list(csv.DictReader(file))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{table} is not in UTF-8: {error}") from error
         if not self.rows or "file_name" not in self.rows[0]:
             raise ValueError(f"{table} has no rows or no column file_name")
+        cut = next((i for i, row in enumerate(self.rows, 1) if None in row or None in row.values()), None)
+        if cut is not None:  # a test face whose row lost its end would be trained on
+            raise ValueError(f"{table}: row {cut} has not as many fields as there are columns; is it cut off?")
         self.sample_ids = np.arange(len(self.rows))
         self.genders = np.array([self._gender(row) for row in self.rows], dtype=np.uint8)
-        sizes = [row.get("size") or str(CANVAS) for row in self.rows]
-        odd = next((size for size in sizes if not size.isdecimal()), None)
+        self._root = root
+        odd = next((size for row in self.rows if (size := row.get("size")) and not size.isdecimal()), None)
         if odd is not None:
             raise ValueError(f"{table}: size must be a whole number of pixels, got {odd!r}")
-        self.sizes = np.array([int(size) for size in sizes])
         self.splits = np.array([row.get("split") or "train" for row in self.rows])
         unknown = set(self.splits) - {"train", "test"}
         if unknown:
             raise ValueError(f"{table} has the splits {', '.join(sorted(unknown))}; accepted are train and test")
-        key = hashlib.sha256(f"{CACHE_VERSION} {root.resolve()}".encode() + table.read_bytes()).hexdigest()[:12]
-        folder = Path(cache) / key
+        folder = Path(cache) / self._key()
         if not folder.is_dir():
-            self._build(root, folder)
+            self._build(folder)
+        self.sizes = self._sizes(folder)
         self.photos = np.load(folder / "photos.npy", mmap_mode="r")
         self._bits = np.load(folder / "lines.npy", mmap_mode="r")
         self.photocopies = np.load(folder / "photocopies.npy", mmap_mode="r")
@@ -167,12 +192,35 @@ class FaceFolder:
             return UNSURE
         return GENDERS.get(row.get("gender", ""), UNSURE)
 
-    def _build(self, root: Path, folder: Path) -> None:
-        photos = [root / row["file_name"] for row in self.rows]
-        lines = [root / row["line_file_name"] if row.get("line_file_name") else None for row in self.rows]
-        missing = [str(path) for path in (*photos, *filter(None, lines)) if not path.is_file()]
+    def _files(self) -> tuple[list[Path], list[Path | None]]:
+        """The photos and the line drawings."""
+        photos = [self._root / row["file_name"] for row in self.rows]
+        return photos, [self._root / row["line_file_name"] if row.get("line_file_name") else None for row in self.rows]
+
+    def _key(self) -> str:
+        """The name of the cache: another one for another table, or for files that were replaced."""
+        photos, lines = self._files()
+        files = [*photos, *filter(None, lines)]
+        missing = [str(path) for path in files if not path.is_file()]
         if missing:
             raise ValueError(f"{len(missing)} files named in metadata.csv are missing, the first is {missing[0]}")
+        digest = hashlib.sha256(f"{CACHE_VERSION} {self._root.resolve()}".encode() + self.table.read_bytes())
+        for status in map(os.stat, files):
+            digest.update(f" {status.st_size} {int(status.st_mtime)}".encode())
+        return digest.hexdigest()[:12]
+
+    def _sizes(self, folder: Path) -> np.ndarray:
+        """int64 N: the table's sizes; where it has none, those of the photos."""
+        sizes = [row.get("size") for row in self.rows]
+        if not all(sizes):
+            if not (folder / "sizes.npy").is_file():
+                _save(folder / "sizes.npy", np.array([_side(path) for path in self._files()[0]]))
+            measured = np.load(folder / "sizes.npy")
+            sizes = [size or measured[i] for i, size in enumerate(sizes)]
+        return np.array(sizes).astype(np.int64)
+
+    def _build(self, folder: Path) -> None:
+        photos, lines = self._files()
         partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
         try:
             partial.mkdir(parents=True, exist_ok=True)
@@ -306,12 +354,19 @@ class FaceFolder:
             case "train":
                 return train if few else train[~held_out]
             case "validation":
-                return train[held_out]
+                return train[:0] if few else train[held_out]
             case "bank":
                 return train
             case "test":
                 return np.flatnonzero((self.splits == "test") & (self.sizes >= size))
         raise ValueError(f"unknown split {split!r}; accepted are train, validation, bank, test")
+
+    def to_train_on(self, size: int = 0) -> np.ndarray:
+        """`train`. Raises ValueError if there is none."""
+        train = self.select("train", size)
+        if not len(train):
+            raise ValueError(f"{self.table} has no photos to train on{f' of {size} px or more' if size else ''}")
+        return train
 
     def held_out(self, size: int = 0) -> np.ndarray:
         """Indices of the faces by which a training is watched: `validation`; `train` where that has none."""

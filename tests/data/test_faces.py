@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from dfd.data import landmarks
 from dfd.data.faces import FEMALE, MALE, UNSURE, FaceFolder
@@ -18,9 +18,10 @@ def builds(monkeypatch):
     """Counts the caches that are built, with empty arrays, so that tables can be long and name no real files."""
     folders = []
 
-    def build(self, root, folder):
+    def build(self, folder):
         folder.mkdir(parents=True)
         folders.append(folder)
+        np.save(folder / "sizes.npy", np.full(len(self), 512))
         for name in ("photos", "lines", "photocopies"):
             np.save(folder / f"{name}.npy", np.zeros(1, np.uint8))
 
@@ -31,6 +32,7 @@ def builds(monkeypatch):
     monkeypatch.setattr(FaceFolder, "_trace", trace)
     monkeypatch.setattr(landmarks, "available", lambda: False)
     monkeypatch.setattr(FaceFolder, "_build", build)
+    monkeypatch.setattr(FaceFolder, "_files", lambda self: ([], []))
     return folders
 
 
@@ -118,6 +120,72 @@ def test_a_changed_table_or_another_folder_gets_a_cache_of_its_own(builds, tmp_p
     assert len(set(builds)) == 3
 
 
+def test_a_photo_that_was_replaced_is_read_anew(face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", count=1)
+    assert FaceFolder(root, tmp_path / "cache").photos.std() > 10
+    Image.new("RGB", (512, 512), "red").save(root / "images/drawn-00000.webp", lossless=True)
+    assert (FaceFolder(root, tmp_path / "cache").photos == [255, 0, 0]).all()
+
+
+def save_16_bits(photo, path):
+    Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 257).save(path)
+
+
+def save_turned(photo, path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    photo.rotate(90).save(path, exif=exif)
+
+
+def save_on_nothing(photo, path):
+    Image.merge("RGBA", [*photo.split(), Image.new("L", photo.size, 255)]).save(path)
+
+
+@pytest.mark.parametrize("save", [save_16_bits, save_turned, save_on_nothing, lambda p, f: p.convert("CMYK").save(f)])
+def test_photos_of_other_kinds_are_read_as_people_see_them(save, face_folder, tmp_path):
+    ending = "tiff" if "lambda" in save.__name__ else "png"
+    root = face_folder(tmp_path / "faces", count=1, file_name=f"images/one.{ending}")
+    path = root / f"images/one.{ending}"
+    photo = Image.open(path).convert("RGB")
+    save(photo, path)
+    grey = save is save_16_bits
+    read = FaceFolder(root, tmp_path / "cache").photos[0].astype(int)
+    assert np.abs(read - np.asarray(photo.convert("L").convert("RGB") if grey else photo)).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["white on black", "on nothing", "large"])
+def test_drawings_of_other_kinds_have_the_same_lines(kind, face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", count=1)
+    path = root / "lines/drawn-00000.png"
+    drawing = Image.open(path).convert("L")
+    lines = np.asarray(drawing) < 128
+    if kind == "white on black":
+        ImageOps.invert(drawing).save(path)
+    elif kind == "on nothing":
+        Image.merge("LA", [Image.new("L", drawing.size), ImageOps.invert(drawing)]).save(path)
+    else:  # at twice the size, half as thick
+        large = Image.new("L", (1024, 1024), 255)
+        large.putdata([0 if v else 255 for v in np.kron(lines, [[1, 1], [0, 0]]).flatten()])
+        large.save(path)
+    read = FaceFolder(root, tmp_path / "cache").lines(0)
+    assert lines[read].mean() > 0.9 and read[lines].mean() > 0.9
+
+
+def test_a_photo_that_is_not_square_is_named(face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", count=1)
+    Image.new("RGB", (600, 512)).save(root / "images/drawn-00000.webp")
+    with pytest.raises(ValueError, match=r"drawn-00000\.webp is 600 x 512: photos must be square"):
+        FaceFolder(root, tmp_path / "cache")
+
+
+def test_without_a_column_the_size_is_the_photos(face_folder, tmp_path):
+    root = face_folder(tmp_path / "faces", count=2, size=128)
+    table = root / "metadata.csv"
+    table.write_text(table.read_text().replace(",128,", ",,", 1))
+    assert FaceFolder(root, tmp_path / "cache").sizes.tolist() == [128, 128]
+    assert FaceFolder(root, tmp_path / "cache").select("train", 512).tolist() == []
+
+
 def test_a_half_built_cache_is_not_used(face_folder, tmp_path):
     root, cache = face_folder(tmp_path / "faces", count=1), tmp_path / "cache"
     photo = root / "images/drawn-00000.webp"
@@ -155,6 +223,20 @@ def test_a_folder_without_a_table_is_refused(tmp_path):
     (tmp_path / "metadata.csv").write_text("file_name,size\n")
     with pytest.raises(ValueError, match="has no rows"):
         FaceFolder(tmp_path, tmp_path / "cache")
+    (tmp_path / "metadata.csv").write_bytes("file_name\nMänner.png\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"metadata\.csv is not in UTF-8"):
+        FaceFolder(tmp_path, tmp_path / "cache")
+
+
+def test_a_row_that_is_cut_off_is_refused(builds, tmp_path):
+    table = write_table(tmp_path, [{"file_name": f"{i}.png", "size": 512, "split": "test"} for i in range(3)])
+    table = table / "metadata.csv"
+    whole = table.read_text()
+    table.write_text(whole.rstrip()[: -len(",512,test")])
+    with pytest.raises(ValueError, match=r"metadata\.csv: row 3 has not as many fields"):
+        FaceFolder(tmp_path, tmp_path / "cache")
+    table.write_text(whole, encoding="utf-8-sig")  # as Excel writes it
+    assert FaceFolder(tmp_path, tmp_path / "cache").splits.tolist() == ["test"] * 3
 
 
 def test_splits_are_disjoint(builds, tmp_path):
@@ -181,7 +263,10 @@ def test_splits_are_disjoint(builds, tmp_path):
 
 def test_a_small_folder_trains_on_all_its_faces(faces):
     assert faces.select("train").tolist() == faces.select("bank").tolist() == [0, 1, 2, 3]
-    assert faces.select("test").tolist() == []
+    assert faces.select("validation").tolist() == faces.select("test").tolist() == []
+    assert faces.held_out().tolist() == faces.to_train_on().tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="no photos to train on of 513 px or more"):
+        faces.to_train_on(513)
     assert faces.select("train", 513).tolist() == []
 
 
