@@ -21,18 +21,28 @@ with needs_extra("train", "training", __name__):
     from dfd.training.run import TrainingDiverged
 
 
-def _common(parser: argparse.ArgumentParser, defaults: dict) -> None:
+def _stage(stages, stage: str, options: type, help: str) -> argparse.ArgumentParser:
+    """The parser of a stage, with the options that all stages share; those that its dataclass lacks are left out."""
+    parser = stages.add_parser(stage, help=help)
+    defaults = {f.name: f.default for f in fields(options) if f.name not in ("data", "output")}
     parser.add_argument("--data", type=Path, required=True, help="face folder with metadata.csv, or a Hub dataset")
     parser.add_argument("--output", type=Path, required=True, help="run folder; an interrupted run there is resumed")
     parser.add_argument("--cache", type=Path, help="folder for decoded images (about 1.1 MB a face)")
     parser.add_argument("--start-from", type=Path, help="pipeline folder whose weights to go on from")
-    parser.add_argument("--preset", choices=PRESETS, help="sizes of the networks")
+    if stage != "encoders":  # which are never new
+        parser.add_argument("--preset", choices=PRESETS, help="sizes of new networks; --start-from brings its own")
     parser.add_argument("--images", type=int, help="images to train on in all, repeats counted")
     parser.add_argument("--batch-size", type=int, help="images per step and process")
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--save-minutes", type=float, help="minutes between checkpoints")
     parser.add_argument("--sample-steps", type=int, help="steps between sample grids and lines of metrics.csv")
-    parser.add_argument("--windows", dest="layout", type=_layout, help="JSON from `python -m dfd.data windows`")
+    if stage != "lines":  # which knows no components
+        parser.add_argument(
+            "--windows",
+            dest="layout",
+            type=_layout,
+            help="JSON from `python -m dfd.data windows`, the same for all stages; that of --start-from, if it has one",
+        )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--mixed-precision", choices=["bf16", "no"], help="on this machine %(default)s is the faster")
     if "components" in defaults:
@@ -42,10 +52,7 @@ def _common(parser: argparse.ArgumentParser, defaults: dict) -> None:
     if "ema_decay" in defaults:
         parser.add_argument("--ema-decay", type=float, help="of the moving average of weights, which is what is saved")
     parser.set_defaults(**defaults)
-
-
-def _defaults(options: type) -> dict:
-    return {f.name: f.default for f in fields(options) if f.name not in ("data", "output")}
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,18 +60,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m dfd.train", description=__doc__)
     stages = parser.add_subparsers(dest="stage", required=True)
 
-    stage = stages.add_parser("autoencoders", help="stage I: five component auto-encoders, self-supervised")
-    _common(stage, _defaults(autoencoders.Options))
+    stage = _stage(
+        stages, "autoencoders", autoencoders.Options, "stage I: five component auto-encoders, self-supervised"
+    )
     stage.add_argument("--latent-dim", type=int, help="length of a component's code (128, 256 or 512 in the paper)")
     stage.add_argument("--freeze-encoders", action="store_true", help="train the decoders alone, after stage II")
     stage.set_defaults(run=lambda values: autoencoders.train(autoencoders.Options(**values)))
 
-    stage = stages.add_parser("encoders", help="after stage I or II: encoders get used to rough drawings")
-    _common(stage, _defaults(encoders.Options))
+    stage = _stage(stages, "encoders", encoders.Options, "after stage I or II: encoders get used to rough drawings")
     stage.set_defaults(run=lambda values: encoders.train(encoders.Options(**values)))
 
-    stage = stages.add_parser("synthesis", help="stage II: feature mapping and image synthesis")
-    _common(stage, _defaults(synthesis.Options))
+    stage = _stage(stages, "synthesis", synthesis.Options, "stage II: feature mapping and image synthesis")
     stage.add_argument("--autoencoders", type=Path, required=True, help="folder with <component>_autoencoder folders")
     stage.add_argument("--discriminator", choices=["projected", "multiscale", "none"])
     stage.add_argument("--adversarial-loss", choices=list(ADVERSARIAL))
@@ -83,14 +89,14 @@ def main(arguments: list[str] | None = None) -> None:
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
     stage.set_defaults(run=lambda values: synthesis.train(synthesis.Options(**values)))
 
-    stage = stages.add_parser("pix2pix", help="the baseline to compare stage II with: a plain U-Net on whole drawings")
-    _common(stage, _defaults(pix2pix.Options))
+    stage = _stage(
+        stages, "pix2pix", pix2pix.Options, "the baseline to compare stage II with: a plain U-Net on whole drawings"
+    )
     stage.add_argument("--min-size", type=int, help="smallest photo side in pixels to train on")
     stage.add_argument("--hours", type=float, help="train for so long, in place of --images")
     stage.set_defaults(run=lambda values: pix2pix.train(pix2pix.Options(**values)))
 
-    stage = stages.add_parser("lines", help="the line extractor: photos -> where their line drawings have lines")
-    _common(stage, _defaults(lines.Options))
+    stage = _stage(stages, "lines", lines.Options, "the line extractor: photos -> where their line drawings have lines")
     stage.add_argument("--side", type=int, help="of the pieces of photos to train on, in pixels")
     stage.set_defaults(run=lambda values: lines.train(lines.Options(**values)))
 

@@ -22,3 +22,11 @@ def test_windows_that_cannot_be_used_are_one_sentence(windows, message, tmp_path
         main(["autoencoders", "--data", "faces", "--output", "run", "--windows", str(path)])
     last = capsys.readouterr().err.splitlines()[-1]
     assert f"argument --windows: {path}: " in last and message in last
+
+
+@pytest.mark.parametrize(("option", "value"), [("--batch-size", "0"), ("--images", "0"), ("--hours", "-1")])
+def test_options_that_make_no_run_are_one_sentence(option, value, tmp_path):
+    name = option.strip("-").replace("-", "_")
+    with pytest.raises(SystemExit, match=f"error: {name} must be"):
+        main(["pix2pix", "--data", "faces", "--output", str(tmp_path / "run"), option, value])
+    assert not (tmp_path / "run").exists()

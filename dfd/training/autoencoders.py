@@ -25,6 +25,7 @@ from dfd.training.run import (
     AveragedOptions,
     Run,
     adamw_and_average,
+    chosen_layout,
     learning_rate_factor,
     set_learning_rate,
     total_steps,
@@ -46,7 +47,7 @@ class Options(AveragedOptions):
 
 
 def pyramid_loss(prediction: torch.Tensor, target: torch.Tensor, levels: int = 3) -> torch.Tensor:
-    """Mean squared error over an averaging pyramid, each level weighted like the finest.
+    """Mean squared error over an averaging pyramid, each coarser level weighted twice.
 
     Plain MSE hardly rewards a thin line that is drawn one pixel off; coarser levels do.
     """
@@ -102,11 +103,12 @@ def train(options: Options) -> Path:
 
     Raises:
         TrainingDiverged: a loss is not finite; the last good checkpoint stays.
+        ValueError: there are no faces to train on, or weights, windows and checkpoint do not fit.
     """
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
-    layout = options.layout or Layout()
+    layout = chosen_layout(options)
     faces = FaceFolder(options.data, options.cache)
-    train_faces = faces.select("train")
+    train_faces = faces.to_train_on()
     torch.manual_seed(options.seed)
     if options.start_from is not None:
         autoencoders = {
@@ -116,10 +118,11 @@ def train(options: Options) -> Path:
     else:
         models = presets.build(options.preset, options.latent_dim, layout.windows)
         autoencoders = {name: models[f"{name}_autoencoder"] for name in options.components}
-    losses = AutoencoderLosses(autoencoders, layout, options.freeze_encoders).to(memory_format=torch.channels_last)
+    losses = AutoencoderLosses(autoencoders, layout, options.freeze_encoders)
+    losses.to(accelerator.device, memory_format=torch.channels_last)  # before its average is made, which is a copy
     optimizer, average = adamw_and_average(losses, options)
     state = {"models": losses, "optimizer": optimizer, "average": average}
-    run = Run(options.output, accelerator, state, options.save_minutes)
+    run = Run(options, accelerator, state)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
     total = total_steps(options, accelerator)
@@ -139,7 +142,6 @@ def train(options: Options) -> Path:
             model.save_pretrained(folder / f"{name}_autoencoder")
 
     return run.train(
-        options,
         done,
         step=step,
         evaluate=lambda: evaluate(average.module, *held_out),

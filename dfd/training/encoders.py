@@ -32,6 +32,7 @@ from dfd.training.run import (
     AveragedOptions,
     Run,
     adamw_and_average,
+    chosen_layout,
     learning_rate_factor,
     set_learning_rate,
     total_steps,
@@ -102,8 +103,9 @@ class EncoderLosses(nn.Module):
 def code_distance(codes: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
     """Mean squared distance of codes N x D from the codes that they are to equal, as a share of those codes' variance.
 
-    1 is the distance of the mean code: such a drawing says nothing of its face. The goals must be a frozen encoder's:
-    with the moving encoder's own, all codes became one within 1,600 images (tried).
+    1 is the distance of the mean code, where the N drawings are of many faces: such a drawing says nothing of its face.
+    The goals must be a frozen encoder's: with the moving encoder's own, all codes became one within 1,600 images
+    (tried).
     """
     return (codes - goals).square().mean() / goals.var(0, correction=0).mean().clamp(min=1e-6)
 
@@ -113,14 +115,14 @@ def train(options: Options) -> Path:
 
     Raises:
         TrainingDiverged: a loss is not finite; the last good checkpoint stays.
-        ValueError: there is no `start_from`.
+        ValueError: there is no `start_from`, or see `dfd.training.autoencoders.train`.
     """
     if options.start_from is None:
         raise ValueError("encoders are trained further, not anew: start from a folder with trained auto-encoders")
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
-    layout = options.layout or Layout()
+    layout = chosen_layout(options)
     faces = FaceFolder(options.data, options.cache)
-    train_faces = with_seldom_ones(faces, faces.select("train"), OFTENER)
+    train_faces = with_seldom_ones(faces, faces.to_train_on(), OFTENER)
     torch.manual_seed(options.seed)
     autoencoders = {
         name: ComponentAutoencoder.from_pretrained(options.start_from / f"{name}_autoencoder")
@@ -131,7 +133,7 @@ def train(options: Options) -> Path:
         teacher.to(accelerator.device, memory_format=torch.channels_last)
     optimizer, average = adamw_and_average(losses, options)
     state = {"models": losses, "optimizer": optimizer, "average": average}
-    run = Run(options.output, accelerator, state, options.save_minutes)
+    run = Run(options, accelerator, state)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(losses, optimizer)
     total = total_steps(options, accelerator)
@@ -162,7 +164,6 @@ def train(options: Options) -> Path:
             averaged.save_pretrained(folder / f"{name}_autoencoder")
 
     return run.train(
-        options,
         done,
         step=step,
         evaluate=lambda: evaluate(average.module, *held_out),

@@ -76,19 +76,20 @@ def train(options: Options) -> Path:
 
     Raises:
         TrainingDiverged: a loss is not finite; the last good checkpoint stays.
+        ValueError: see `dfd.training.autoencoders.train`.
     """
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
     faces = FaceFolder(options.data, options.cache)
-    indices = faces.select("train")
+    indices = faces.to_train_on()
     torch.manual_seed(options.seed)
     if options.start_from is not None:
         model = LineExtractor.from_pretrained(options.start_from / "line_extractor")
     else:
         model = LineExtractor(WIDTHS[options.preset])
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(accelerator.device, memory_format=torch.channels_last)
     optimizer, average = adamw_and_average(model, options)
     state = {"model": model, "optimizer": optimizer, "average": average}
-    run = Run(options.output, accelerator, state, options.save_minutes)
+    run = Run(options, accelerator, state)
     done = run.resume()
     distributed, optimizer = accelerator.prepare(model, optimizer)
     total = total_steps(options, accelerator)
@@ -102,7 +103,6 @@ def train(options: Options) -> Path:
         return {"loss": loss}
 
     return run.train(
-        options,
         done,
         step=step,
         evaluate=lambda: evaluate(average.module, faces, held_out),

@@ -13,12 +13,12 @@ from accelerate import Accelerator
 from PIL import Image
 from tqdm import tqdm
 
-from dfd.components import CANVAS, Layout
+from dfd.components import CANVAS
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import load_photos, plain_sketches, random_pairs
 from dfd.models.discriminator import MultiScaleDiscriminator
 from dfd.models.unet import WIDTHS, UNet
-from dfd.training.run import Run, RunOptions, learning_rate_factor, seed_step, set_learning_rate
+from dfd.training.run import Run, RunOptions, chosen_layout, learning_rate_factor, seed_step, set_learning_rate
 
 #: Weight of L1 beside the adversarial loss, as published.
 L1_WEIGHT = 100.0
@@ -36,6 +36,11 @@ class Options(RunOptions):
     min_size: int = CANVAS
     hours: float | None = None
     sample_steps: int = 200
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.hours is not None and not self.hours > 0:
+            raise ValueError(f"hours must be more than 0, got {self.hours!r}")
 
 
 class Clock:
@@ -131,23 +136,23 @@ def train(options: Options) -> Path:
     if accelerator.num_processes > 1:
         raise ValueError("the baseline trains in one process")
     faces = FaceFolder(options.data, options.cache)
-    indices = faces.select("train", options.min_size)
-    if not len(indices):
-        raise ValueError(f"{options.data} has no training photos of {options.min_size} px or more")
+    indices = faces.to_train_on(options.min_size)
     torch.manual_seed(options.seed)
     start = options.start_from
     unet = UNet.from_pretrained(start / "unet") if start else UNet(widths=WIDTHS[options.preset])
     trainer = Pix2PixTrainer(unet, options, accelerator)
     clock = Clock()
-    run = Run(options.output, accelerator, {**trainer.state, "clock": clock}, options.save_minutes)
+    run = Run(options, accelerator, {**trainer.state, "clock": clock})
     step = run.resume()
     held_out = faces.held_out(options.min_size)
-    layout = options.layout or Layout()
+    layout = chosen_layout(options)
 
     progress = tqdm(
         initial=step, unit="step", total=None if options.hours else -(-options.images // options.batch_size)
     )
     last = _share(options, step, clock) >= 1
+    if last:  # perhaps cut off after its last checkpoint, before the network was written
+        unet.save_pretrained(run.folder / "unet")
     while not last:
         rng = seed_step(options.seed, 0, step)
         share = _share(options, step, clock)

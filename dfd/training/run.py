@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
+import pickle
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,20 @@ from PIL import Image
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from dfd.checks import check_whole
 from dfd.components import Layout
 from dfd.files import whole_file
 from dfd.precision import computes_in_bfloat16
 
 WARMUP_STEPS = 100
 FINAL_LEARNING_RATE = 0.05
+
+#: Options that a resumed run must have as it was begun: the checkpoint's state would not fit, or the option would do
+#: nothing, or images would be counted wrongly.
+FIXED = (
+    *("preset", "latent_dim", "components", "layout", "batch_size", "seed", "weight_decay", "ema_decay"),
+    *("freeze_encoders", "train_encoders", "discriminator"),
+)
 
 
 def fast_precision() -> str:
@@ -49,6 +59,36 @@ class RunOptions:
     seed: int = 0
     mixed_precision: str = fast_precision()
     layout: Layout | None = None
+
+    def __post_init__(self):
+        for name in ("images", "batch_size", "sample_steps"):
+            check_whole(name, getattr(self, name), 1)
+        if not self.save_minutes >= 0:
+            raise ValueError(f"save_minutes must be 0 or more, got {self.save_minutes!r}")
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        """What a checkpoint must have been begun with, as text: which training this is, and its `FIXED` options."""
+        chosen = {f.name: getattr(self, f.name) for f in fields(self) if f.name in FIXED}
+        chosen["layout"] = chosen_layout(self).windows
+        if "components" in chosen:
+            chosen["components"] = list(chosen["components"])
+        return {"training": type(self).__module__.rpartition(".")[2], **{n: str(v) for n, v in chosen.items()}}
+
+
+def chosen_layout(options: RunOptions) -> Layout:
+    """Where the components lie: as in the weights that training starts from, if they say so, else as asked for.
+
+    Raises:
+        ValueError: both say so, and differ.
+    """
+    config = options.start_from / "feature_mapping" / "config.json" if options.start_from else None
+    if config is None or not config.is_file():
+        return options.layout or Layout()
+    layout = Layout(json.loads(config.read_text())["windows"])
+    if options.layout is not None and options.layout.windows != layout.windows:
+        raise ValueError(f"the weights in {options.start_from} have other windows: leave out --windows")
+    return layout
 
 
 @dataclass(kw_only=True)
@@ -107,16 +147,18 @@ class Run:
     """A training run's folder: `checkpoint.pt` (resume), `metrics.csv`, `samples/`.
 
     Args:
-        folder: made if it does not exist.
+        options: `output` is the folder, made if it does not exist; at most `save_minutes` of training are lost when the
+            process is killed.
         state: name -> object with `state_dict` and `load_state_dict`; all of it is saved and resumed.
-        save_minutes: at most so much training is lost when the process is killed.
     """
 
-    def __init__(self, folder: str | Path, accelerator: Accelerator, state: Mapping[str, Any], save_minutes: float):
-        self.folder = Path(folder)
+    def __init__(self, options: RunOptions, accelerator: Accelerator, state: Mapping[str, Any]):
+        self.options = options
+        self.begun = {**options.fixed, "processes": str(accelerator.num_processes)}
+        self.folder = options.output
         self.accelerator = accelerator
         self.state = state
-        self.save_seconds = save_minutes * 60
+        self.save_seconds = options.save_minutes * 60
         self.saved_at = self.logged_at = time.monotonic()
         self.images_since_log = 0
         self.sums: dict[str, float] = {}
@@ -124,20 +166,35 @@ class Run:
         (self.folder / "samples").mkdir(parents=True, exist_ok=True)
 
     def resume(self) -> int:
-        """Loads the last checkpoint, if there is one, and returns the number of steps already done."""
+        """Loads the last checkpoint, if there is one, and returns the number of steps already done.
+
+        Raises:
+            ValueError: it cannot be read, or belongs to another training or to other `FIXED` options.
+        """
         path = self.folder / "checkpoint.pt"
         if not path.is_file():
             return 0
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-        if set(stored) - {"step"} != set(self.state):
+        try:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(f"{path} is damaged and cannot be resumed from: delete it to begin anew") from error
+        for name, value in stored.pop("begun", {}).items():
+            if value != (now := self.begun.get(name)):
+                raise ValueError(
+                    f"{path} was begun with {name} {value}, not {now}: go on with that, or into another folder"
+                )
+        step = stored.pop("step")
+        if set(stored) != set(self.state):
             raise ValueError(f"{path} holds {sorted(stored)}, this run needs {sorted(self.state)}: other options?")
-        for name, target in self.state.items():
-            target.load_state_dict(stored[name])
-        return stored["step"]
+        try:
+            for name, target in self.state.items():
+                target.load_state_dict(stored[name])
+        except (RuntimeError, KeyError) as error:
+            raise ValueError(f"{path} holds networks of other shapes: choose another folder") from error
+        return step
 
     def train(
         self,
-        options: RunOptions,
         done: int,
         *,
         step: Callable[[int, np.random.Generator], Mapping[str, torch.Tensor]],
@@ -149,7 +206,6 @@ class Run:
         """Trains from step `done` to the end, with figures and samples every `sample_steps`; returns the folder.
 
         Args:
-            options: how long, how often, from which seed.
             done: steps already done, from `resume`.
             step: trains on one batch, given its step's number and generator; returns the losses.
             evaluate: figures of faces not trained on, for `metrics.csv`; every process computes them.
@@ -160,10 +216,14 @@ class Run:
         Raises:
             TrainingDiverged: a loss is not finite; the last good checkpoint stays.
         """
-        main = self.accelerator.is_main_process
+        options, main = self.options, self.accelerator.is_main_process
         per_step = options.batch_size * self.accelerator.num_processes
         total = total_steps(options, self.accelerator)
         progress = tqdm(total=total, initial=done, unit="step", disable=not main)
+        if done >= total and main:  # perhaps cut off after its last checkpoint, before its models were written
+            print(f"{self.folder} is trained to its end: its models are written once more")
+            with averaged():
+                save_models(self.folder)
         while done < total:
             rng = seed_step(options.seed, self.accelerator.process_index, done)
             self.add(step(done, rng), per_step)
@@ -196,7 +256,8 @@ class Run:
         self.saved_at = time.monotonic()
         if self.accelerator.is_main_process:
             with whole_file(self.folder / "checkpoint.pt") as partial:
-                torch.save({"step": step, **{k: v.state_dict() for k, v in self.state.items()}}, partial)
+                state = {name: value.state_dict() for name, value in self.state.items()}
+                torch.save({"step": step, "begun": self.begun, **state}, partial)
         self.accelerator.wait_for_everyone()
 
     def add(self, losses: Mapping[str, torch.Tensor], images: int) -> None:

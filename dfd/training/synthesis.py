@@ -21,7 +21,7 @@ from diffusers.training_utils import EMAModel
 from PIL import Image
 from torch import nn
 
-from dfd.components import CANVAS, COMPONENTS, Layout
+from dfd.components import CANVAS, COMPONENTS
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import Pairs, encode_plain, load_photos, plain_sketches, random_pairs, with_seldom_ones
 from dfd.data.styles import freehand
@@ -32,7 +32,7 @@ from dfd.models.line_extractor import LineExtractor
 from dfd.training.lite0 import CHANNELS, Lite0Features
 from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, line_distance, perceptual
 from dfd.training.meanings import measured_ways, moved_on, told
-from dfd.training.run import Run, RunOptions, learning_rate_factor, set_learning_rate, total_steps
+from dfd.training.run import Run, RunOptions, chosen_layout, learning_rate_factor, set_learning_rate, total_steps
 
 #: Loss weights and optimiser settings of the prototype, known to train stably.
 LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0, "lines": 4.0, "codes": 0.3}
@@ -206,7 +206,7 @@ class SynthesisTrainer:
     """One training step of stage II and the state that it changes.
 
     Args:
-        encoders: component -> trained auto-encoder; frozen here.
+        encoders: component -> trained auto-encoder; frozen without `options.train_encoders`.
         models: `feature_mapping`, `image_synthesis` and, if there is one, `appearance_encoder`.
         options: weights, rates and choices.
         total_steps: on which the learning rate and the start of the adversarial loss depend.
@@ -438,14 +438,12 @@ def train(options: Options) -> Path:
         name: ComponentAutoencoder.from_pretrained(options.autoencoders / f"{name}_autoencoder") for name in COMPONENTS
     }
     faces = FaceFolder(options.data, options.cache)
-    indices = faces.select("train", options.min_size)
-    if not len(indices):
-        raise ValueError(f"{options.data} has no training photos of {options.min_size} px or more")
+    indices = faces.to_train_on(options.min_size)
     torch.manual_seed(options.seed)
     models = build_models(options, encoders)
     trainer = SynthesisTrainer(encoders, models, options, total_steps(options, accelerator), accelerator)
     layout = trainer.layout
-    run = Run(options.output, accelerator, trainer.state, options.save_minutes)
+    run = Run(options, accelerator, trainer.state)
     done = run.resume()
     ids = torch.from_numpy(faces.sample_ids[indices])
 
@@ -480,7 +478,6 @@ def train(options: Options) -> Path:
                 model.save_pretrained(folder / f"{name}_autoencoder")
 
     return run.train(
-        options,
         done,
         step=step,
         evaluate=lambda: evaluate(trainer, faces, held_out[:32]),
@@ -500,8 +497,8 @@ def build_models(options: Options, encoders: Mapping[str, ComponentAutoencoder])
             for name, cls in zip(names, classes, strict=True)
             if (options.start_from / name).is_dir()
         }
-    layout = options.layout or Layout()
-    models = presets.build(options.preset, encoders["nose"].config.latent_dim, layout.windows)
+    windows = chosen_layout(options).windows
+    models = presets.build(options.preset, encoders["nose"].config.latent_dim, windows)
     return {name: models[name] for name in names if name in models}
 
 

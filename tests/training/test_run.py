@@ -15,15 +15,34 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-from dfd.models import ComponentAutoencoder
-from dfd.training import autoencoders
-from dfd.training.run import Run, RunOptions, TrainingDiverged, fast_precision, learning_rate_factor, seed_step
+from dfd.components import Layout
+from dfd.models import ComponentAutoencoder, LineExtractor, presets
+from dfd.training import autoencoders, encoders, lines
+from dfd.training.autoencoders import Options as AutoencoderOptions
+from dfd.training.run import (
+    Run,
+    RunOptions,
+    TrainingDiverged,
+    chosen_layout,
+    fast_precision,
+    learning_rate_factor,
+    seed_step,
+)
+
+
+def options_of(folder, **others):
+    return RunOptions(
+        **{"data": folder, "output": folder, "batch_size": 3, "learning_rate": 0, "sample_steps": 2, **others}
+    )
+
+
+def run_of(folder, state, **others):
+    return Run(options_of(folder, **others), Accelerator(cpu=True), state)
 
 
 @pytest.fixture
 def run(tmp_path):
-    model = torch.nn.Linear(2, 2)
-    return Run(tmp_path / "run", Accelerator(cpu=True), {"model": model}, save_minutes=10)
+    return run_of(tmp_path / "run", {"model": torch.nn.Linear(2, 2)})
 
 
 def test_learning_rate_warms_up_then_falls_over_the_last_quarter():
@@ -80,6 +99,85 @@ def test_a_checkpoint_of_other_parts_is_refused(run):
         run.resume()
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("batch_size", 6), ("seed", 1), ("layout", Layout({"nose": (150, 200, 160)}))]
+)
+def test_a_run_goes_on_with_the_options_that_it_was_begun_with(run, tmp_path, option, value):
+    run.save(7)
+    again = run_of(tmp_path / "run", run.state, learning_rate=1, images=9)
+    assert again.resume() == 7, "rates and lengths may change"
+    with pytest.raises(ValueError, match=rf"checkpoint\.pt was begun with {option} .*, not "):
+        run_of(tmp_path / "run", run.state, **{option: value}).resume()
+
+
+def test_another_trainings_checkpoint_is_refused(run, tmp_path):
+    run.save(7)
+    options = AutoencoderOptions(data=tmp_path, output=tmp_path / "run", batch_size=3, sample_steps=2)
+    with pytest.raises(ValueError, match="was begun with training run, not autoencoders"):
+        Run(options, Accelerator(cpu=True), run.state).resume()
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_damaged_checkpoint_is_named(run, share):
+    run.save(7)
+    path = run.folder / "checkpoint.pt"
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is damaged.*delete it to begin anew"):
+        run.resume()
+
+
+def test_a_checkpoint_of_other_shapes_is_refused(run):
+    run.save(7)
+    run.state = {"model": torch.nn.Linear(3, 3)}
+    with pytest.raises(ValueError, match=r"checkpoint\.pt holds networks of other shapes"):
+        run.resume()
+
+
+def test_a_run_at_its_end_writes_its_models_again(run):
+    written = []
+    folder = run.train(
+        10**9, step=lambda *_: pytest.fail("trained on"), evaluate=dict, save_models=lambda where: written.append(where)
+    )
+    assert written == [folder], "it may have been cut off between its last checkpoint and its models"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"batch_size": 0}, {"images": 0}, {"sample_steps": 0}, {"batch_size": 2.5}, {"save_minutes": -1}]
+)
+def test_options_that_make_no_run_are_refused(tmp_path, wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+        options_of(tmp_path, **wrong)
+
+
+def test_windows_are_those_of_the_weights_that_training_starts_from(tmp_path):
+    moved = Layout({"nose": (150, 200, 160)})
+    presets.build("tiny", 64, moved.windows)["feature_mapping"].save_pretrained(tmp_path / "feature_mapping")
+    assert chosen_layout(options_of(tmp_path)).windows == Layout().windows
+    assert chosen_layout(options_of(tmp_path, layout=moved)).windows == moved.windows
+    assert chosen_layout(options_of(tmp_path, start_from=tmp_path / "stage_1", layout=moved)).windows == moved.windows
+    assert chosen_layout(options_of(tmp_path, start_from=tmp_path)).windows == moved.windows
+    assert chosen_layout(options_of(tmp_path, start_from=tmp_path, layout=moved)).windows == moved.windows
+    with pytest.raises(ValueError, match="other windows"):
+        chosen_layout(options_of(tmp_path, start_from=tmp_path, layout=Layout()))
+
+
+@pytest.mark.parametrize("training", [autoencoders, encoders, lines])
+def test_the_average_is_made_where_training_is(quick, training, tmp_path, monkeypatch):
+    for name, model in presets.build("tiny", latent_dim=64).items():
+        model.save_pretrained(tmp_path / name)
+    LineExtractor((8, 8)).save_pretrained(tmp_path / "line_extractor")
+
+    def look(model, options):
+        assert {p.device.type for p in model.parameters()} == {"meta"}
+        raise InterruptedError
+
+    monkeypatch.setattr(training, "adamw_and_average", look)
+    monkeypatch.setattr(Accelerator, "device", torch.device("meta"))  # stands in for a GPU
+    with pytest.raises(InterruptedError):
+        training.train(training.Options(**quick, start_from=tmp_path))
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(run, bad):
     run.save(3)
@@ -118,12 +216,9 @@ def test_the_loop_looks_every_few_steps_and_at_the_end_through_the_average(run):
         seen.append("sample")
         return Image.new("L", (4, 4))
 
-    options = RunOptions(
-        data=run.folder, output=run.folder, images=13, batch_size=3, learning_rate=0, sample_steps=2, seed=7
-    )
+    run.options = options_of(run.folder, images=13, seed=7)
     run.save_seconds = 1e9
     folder = run.train(
-        options,
         1,
         step=step,
         evaluate=lambda: seen.append("evaluate") or {"val": 0.5},
@@ -162,7 +257,7 @@ class Steps:
 
 def save_for_ever(folder, saved):
     state = Steps()
-    run = Run(folder, Accelerator(cpu=True), {"state": state}, save_minutes=0)
+    run = run_of(folder, {"state": state}, save_minutes=0)
     for step in range(run.resume() + 1, 10**9):
         state.step(step)
         run.add({"l1": torch.tensor(1.0)}, images=1)
@@ -185,7 +280,7 @@ def test_a_process_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
         process.join()
         assert saved.value > last, "nothing was saved"
         state = Steps()
-        last = Run(tmp_path, Accelerator(cpu=True), {"state": state}, save_minutes=0).resume()
+        last = run_of(tmp_path, {"state": state}).resume()
         assert last >= saved.value
         assert {value for tensor in state.tensors.values() for value in tensor.unique().tolist()} == {last}
         with open(tmp_path / "metrics.csv", newline="") as file:
@@ -195,7 +290,7 @@ def test_a_process_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path):
 
 def test_a_full_disk_keeps_the_old_checkpoint_and_is_named(small_disk):
     model = torch.nn.Linear(2, 2)
-    run = Run(small_disk / "run", Accelerator(cpu=True), {"model": model}, save_minutes=10)
+    run = run_of(small_disk / "run", {"model": model})
     run.save(7)
     run.state = {"model": torch.nn.Linear(1000, 500)}
     with pytest.raises(OSError, match=r"run/checkpoint\.pt cannot be written: .*Make room"):
