@@ -22,7 +22,8 @@ from dfd.extras import needs_extra
 with needs_extra("train", "building a manifold", __name__):
     from dfd.components import COMPONENTS
     from dfd.data.faces import FaceFolder
-    from dfd.data.pairs import load_photos, plain_sketches
+    from dfd.data.pairs import encode_plain, load_photos
+    from dfd.files import file_hash
     from dfd.manifold import ComponentManifold
     from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, LineExtractor
     from dfd.pipeline import DeepFaceDrawingPipeline
@@ -46,22 +47,25 @@ def build_manifold(
     Args:
         autoencoders: component -> trained auto-encoder.
         min_size: smallest photo side in pixels.
+
+    Raises:
+        ValueError: there are no such faces.
     """
     indices = faces.select("bank", min_size)
-    codes: dict[str, list[torch.Tensor]] = {name: [] for name in COMPONENTS}
-    appearance = []
-    for part in tqdm(np.split(indices, range(BATCH, len(indices), BATCH)), desc="encoding", unit="batch"):
-        crops = feature_mapping.layout.crop(plain_sketches(faces, part))
-        for name, model in autoencoders.items():
-            codes[name].append(model.encode(crops[name]))
-        if appearance_encoder is not None:
-            appearance.append(appearance_encoder(load_photos(faces, part))[0])
-    return ComponentManifold.from_codes(
-        {name: torch.cat(parts) for name, parts in codes.items()},
-        faces.sample_ids[indices],
-        faces.genders[indices],
-        torch.cat(appearance) if appearance else None,
-    )
+    if not len(indices):
+        raise ValueError(f"{faces.table} has no photos for the bank{f' of {min_size} px or more' if min_size else ''}")
+
+    def encode(sketches: torch.Tensor) -> dict[str, torch.Tensor]:
+        crops = feature_mapping.layout.crop(sketches)
+        return {name: model.encode(crops[name]) for name, model in autoencoders.items()}
+
+    codes = encode_plain(faces, indices, encode, torch.device("cpu"))
+    appearance = None
+    if appearance_encoder is not None:
+        parts = tqdm(np.split(indices, range(BATCH, len(indices), BATCH)), desc="appearances", unit="batch")
+        appearance = torch.cat([appearance_encoder(load_photos(faces, part))[0] for part in parts])
+    ids, genders = faces.sample_ids[indices], faces.genders[indices]
+    return ComponentManifold.from_codes(codes, ids, genders, appearance, file_hash(faces.table))
 
 
 def load_mean(cls: type[ModelMixin], folders: Sequence[Path]) -> ModelMixin:

@@ -26,7 +26,7 @@ with needs_extra("evaluation", "the evaluation", __name__):
     from dfd.data.faces import FaceFolder
     from dfd.evaluation.identity import check_available
     from dfd.evaluation.measure import Row, measure_rows
-    from dfd.evaluation.methods import Method, from_folder, ours, pix2pix, retrieval, without_faces
+    from dfd.evaluation.methods import Method, from_folder, knows_bank, ours, pix2pix, retrieval, without_faces
     from dfd.evaluation.report import groups_of, summarise, to_json
     from dfd.evaluation.tables import DAMAGES, HEADLINE, TRUE, to_markdown
     from dfd.files import file_hash, folder_hash, write_atomically
@@ -41,12 +41,17 @@ SECONDS = 0.4
 
 
 def evaluation_rows(
-    pipe: DeepFaceDrawingPipeline, faces: FaceFolder, unet: UNet | None, others: Sequence[tuple[str, Method]] = ()
+    pipe: DeepFaceDrawingPipeline,
+    faces: FaceFolder,
+    unet: UNet | None,
+    others: Sequence[tuple[str, Method]] = (),
+    nearest: bool = True,
 ) -> list[Row]:
     """All rows of the table but the true photos'.
 
     Args:
         others: further ways to make pictures: names of their rows, and methods.
+        nearest: whether the nearest photo of the bank is among them: these faces' folder has to have it.
 
     Raises:
         ValueError: two rows have one name.
@@ -56,8 +61,9 @@ def evaluation_rows(
         Row(HEADLINE, ours(pipe, 0.5)),
         Row("refinement 1", ours(pipe, 1)),
         Row("refinement 0.5, K = 1", ours(pipe, 0.5, num_neighbors=1)),
-        Row("nearest training photo", retrieval(pipe, faces)),
     ]
+    if nearest:
+        rows.append(Row("nearest training photo", retrieval(pipe, faces)))
     if unet is not None:
         rows.append(Row("pix2pix", pix2pix(unet)))
     rows += [Row(name, method) for name, method in others]
@@ -106,12 +112,16 @@ def evaluate(options: argparse.Namespace, command: str) -> str:
     faces = FaceFolder(options.data, options.cache)
     indices = select_faces(faces, options.split, options.limit)
     pipe = DeepFaceDrawingPipeline.from_pretrained(options.checkpoint)
-    pipe, removed = without_faces(pipe, indices)
+    nearest, removed = knows_bank(pipe, faces), 0
+    if nearest:
+        pipe, removed = without_faces(pipe, indices)
+    else:
+        print(f"The bank of {options.checkpoint} is of other faces, whose photos are not here: no row of the nearest.")
     if removed and options.split == "test":
         raise ValueError(f"the bank of {options.checkpoint} holds {removed} of the test faces: it must hold none")
     unet = UNet.from_pretrained(options.pix2pix / "unet") if options.pix2pix else None
     others = [(folder.name, from_folder(folder, faces, indices)) for folder in options.pictures]
-    rows = evaluation_rows(pipe, faces, unet, others)
+    rows = evaluation_rows(pipe, faces, unet, others, nearest)
     pictures = len(indices) * (len(rows) + 1)
     print(
         f"{len(indices)} faces, {len(rows) + 1} rows, {pictures} pictures: "

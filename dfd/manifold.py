@@ -104,6 +104,7 @@ class ComponentManifold(Model):
         num_samples: M.
         latent_dim: D, the length of a code.
         appearance_dim: A, the length of an appearance code; 0 for none.
+        data_sha256: of the table (`metadata.csv`) whose rows the samples' ids are; None if that is not known.
 
     Buffers: `codes.<component>` M x D, `sample_ids` int64 M, `genders` uint8 M (see `GENDERS`), and
     when A > 0 `appearance` M x A, with `appearance_slope` and `appearance_offset`, which tell the likely appearance of
@@ -111,7 +112,9 @@ class ComponentManifold(Model):
     """
 
     @register_to_config
-    def __init__(self, num_samples: int, latent_dim: int = 512, appearance_dim: int = 0):
+    def __init__(
+        self, num_samples: int, latent_dim: int = 512, appearance_dim: int = 0, data_sha256: str | None = None
+    ):
         super().__init__()
         self.codes = nn.Module()
         for component in COMPONENTS:
@@ -134,6 +137,7 @@ class ComponentManifold(Model):
         sample_ids: Sequence[int] | torch.Tensor,
         genders: Sequence[int] | torch.Tensor,
         appearance: torch.Tensor | None = None,
+        data_sha256: str | None = None,
     ) -> ComponentManifold:
         """A bank of these codes, copied to float32.
 
@@ -142,6 +146,7 @@ class ComponentManifold(Model):
             sample_ids: M whole numbers.
             genders: M labels, see `GENDERS`.
             appearance: M x A, or None.
+            data_sha256: of the table whose rows `sample_ids` are, if it is known.
 
         Raises:
             ValueError: a component is missing, shapes differ, a value is not finite, a label is unknown, or M
@@ -169,7 +174,7 @@ class ComponentManifold(Model):
                 )
             if not torch.isfinite(values).all():
                 raise ValueError(f"the codes of {name} are not all finite")
-        bank = cls(count, dim, 0 if appearance is None else appearance.shape[1])
+        bank = cls(count, dim, 0 if appearance is None else appearance.shape[1], data_sha256)
         for component in COMPONENTS:
             bank.codes.get_buffer(component).copy_(codes[component])
         bank.sample_ids.copy_(ids)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from dfd import DeepFaceDrawingPipeline
 from dfd.build_manifold import load_mean, main, save_pipeline
+from dfd.files import file_hash
 from dfd.models import ImageSynthesis, LineExtractor, presets
 
 
@@ -40,6 +41,16 @@ def test_test_faces_never_enter_the_bank(built):
     bank = load_file(built / "out" / "manifold" / "diffusion_pytorch_model.safetensors")
     assert bank["sample_ids"].tolist() == [0, 1, 2]
     assert bank["appearance"].shape == (3, 4)
+    config = json.loads((built / "out" / "manifold" / "config.json").read_text())
+    assert config["data_sha256"] == file_hash(built / "faces" / "metadata.csv")
+
+
+def test_a_folder_without_faces_for_the_bank_is_one_sentence(built):
+    command = ["--data", "faces", "--autoencoders", ".", "--synthesis", ".", "--output", "none", "--cache", "cache"]
+    command = [part if part.startswith("--") else str(built / part) for part in command]
+    with pytest.raises(SystemExit, match=r"error: .* has no photos for the bank of 4000 px or more"):
+        main([*command, "--min-size", "4000"])
+    assert not (built / "none").exists()
 
 
 def test_weights_are_stored_in_half_precision(built):

@@ -120,6 +120,29 @@ def test_a_bank_with_test_faces_is_refused(arguments, pipe, tmp_path, data):
     assert not (tmp_path / "x.json").exists()
 
 
+def test_faces_that_the_bank_does_not_know_are_compared_with_no_nearest_one(
+    arguments, pipe, data, monkeypatch, tmp_path
+):
+    rows = []
+    monkeypatch.setattr(evaluate, "measure_rows", lambda given, *_, **__: rows.extend(given))
+    monkeypatch.setattr(evaluate, "summarise", lambda *_: {})
+    monkeypatch.setattr(evaluate, "to_markdown", lambda *_: "")
+    bank = pipe.manifold
+    other = type(
+        bank
+    ).from_codes(
+        {name: bank.codes.get_buffer(name)[:2] for name in COMPONENTS},
+        [0, 4],  # numbers that test faces of this folder have too
+        bank.genders[:2],
+        bank.appearance[:2],
+        data_sha256="0" * 64,
+    )
+    type(pipe)(**{**pipe.components, "manifold": other}).save_pretrained(tmp_path / "other")
+    main([*arguments, "--checkpoint", str(tmp_path / "other"), "--output", str(tmp_path / "x.json")])
+    names = [row.name for row in rows]
+    assert "refinement 0.5" in names and "nearest training photo" not in names
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -11,6 +11,7 @@ from PIL import Image
 
 from dfd.components import CANVAS, COMPONENTS
 from dfd.data.faces import FaceFolder
+from dfd.files import file_hash
 from dfd.manifold import ComponentManifold
 from dfd.pipeline import DeepFaceDrawingPipeline
 
@@ -69,9 +70,12 @@ def from_folder(folder: Path, faces: FaceFolder, indices: np.ndarray) -> Method:
         indices: the faces that it is to be asked for.
 
     Raises:
-        ValueError: a picture is missing, or of another size.
+        ValueError: a picture is missing, or of another size, or two faces' photos have one name.
     """
     files = {int(i): folder / f"{Path(faces.rows[i]['file_name']).stem}.png" for i in indices}
+    names = [file.name for file in files.values()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"several faces' pictures would be called {twice}: give their photos different names")
     missing = [file for file in files.values() if not file.is_file()]
     if missing:
         raise ValueError(f"{folder} lacks {len(missing)} of {len(files)} pictures, {missing[0].name} among them")
@@ -86,15 +90,24 @@ def from_folder(folder: Path, faces: FaceFolder, indices: np.ndarray) -> Method:
     return make
 
 
+def knows_bank(pipe: DeepFaceDrawingPipeline, faces: FaceFolder) -> bool:
+    """Whether the bank's samples are rows of these faces' table, as far as the bank says of which table they are.
+
+    Raises:
+        ValueError: the pipeline has no bank.
+    """
+    if pipe.manifold is None:
+        raise ValueError("this pipeline has no manifold: there is nothing to project on")
+    return pipe.manifold.config.data_sha256 in (None, file_hash(faces.table))
+
+
 def without_faces(pipe: DeepFaceDrawingPipeline, indices: np.ndarray) -> tuple[DeepFaceDrawingPipeline, int]:
     """The pipeline with a bank that lacks these faces, and how many it had: no face may be its own neighbour.
 
     Raises:
-        ValueError: the pipeline has no bank, or nothing would be left of it.
+        ValueError: nothing would be left of the bank.
     """
     bank = pipe.manifold
-    if bank is None:
-        raise ValueError("this pipeline has no manifold: there is nothing to project on")
     ids = bank.sample_ids.cpu()
     keep = ~torch.isin(ids, torch.as_tensor(indices))
     if keep.all():
@@ -104,5 +117,6 @@ def without_faces(pipe: DeepFaceDrawingPipeline, indices: np.ndarray) -> tuple[D
         ids[keep],
         bank.genders.cpu()[keep],
         bank.appearance.cpu()[keep] if bank.config.appearance_dim else None,
+        bank.config.data_sha256,
     )
     return DeepFaceDrawingPipeline(**{**pipe.components, "manifold": smaller}), int((~keep).sum())

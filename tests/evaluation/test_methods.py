@@ -1,6 +1,7 @@
 """Ways from drawings to pictures, on the tiny pipeline."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import torch
 from PIL import Image
 
 from dfd.data.pairs import plain_sketches
-from dfd.evaluation.methods import from_folder, ours, pix2pix, retrieval, true_photos, without_faces
+from dfd.evaluation.methods import from_folder, knows_bank, ours, pix2pix, retrieval, true_photos, without_faces
+from dfd.files import file_hash
 from dfd.manifold import ComponentManifold
 from dfd.models.unet import WIDTHS, UNet
 from dfd.pipeline import DeepFaceDrawingPipeline
@@ -52,9 +54,16 @@ def test_a_bank_without_the_faces_is_left_alone(pipe):
     assert without_faces(pipe, INDICES) == (pipe, 0)
 
 
-def test_a_pipeline_without_a_bank_is_refused(pipe):
+def test_a_pipeline_without_a_bank_is_refused(pipe, faces):
     with pytest.raises(ValueError, match="no manifold"):
-        without_faces(DeepFaceDrawingPipeline(**{**pipe.components, "manifold": None}), INDICES)
+        knows_bank(DeepFaceDrawingPipeline(**{**pipe.components, "manifold": None}), faces)
+
+
+def test_a_bank_says_of_which_faces_it_is(pipe, faces):
+    assert knows_bank(pipe, faces), "a bank that does not say is taken for theirs"
+    bank = ComponentManifold(2, data_sha256=file_hash(faces.table))
+    assert knows_bank(SimpleNamespace(manifold=bank), faces)
+    assert not knows_bank(SimpleNamespace(manifold=ComponentManifold(2, data_sha256="0" * 64)), faces)
 
 
 def test_true_photos_and_pix2pix(faces, sketches):
@@ -80,3 +89,9 @@ def test_pictures_in_a_folder_are_taken_by_name(faces, sketches, tmp_path):
     (tmp_path / names[0]).unlink()
     with pytest.raises(ValueError, match=f"lacks 1 of 4 pictures, {names[0]}"):
         from_folder(tmp_path, faces, INDICES)
+
+
+def test_photos_of_one_name_are_refused(faces, tmp_path):
+    rows = [{"file_name": f"{folder}/one.png"} for folder in "ab"]
+    with pytest.raises(ValueError, match=r"several faces' pictures would be called one\.png"):
+        from_folder(tmp_path, SimpleNamespace(rows=rows), INDICES[:2])
