@@ -9,10 +9,10 @@ from itertools import pairwise
 from numbers import Real
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 from PIL import Image
 
+from dfd.extras import needs_extra
 from dfd.provenance import NOTICE, XMP
 
 #: Endings of file names that are understood.
@@ -41,6 +41,7 @@ def save_animation(
     Raises:
         ValueError: another ending, no frames, frames of different sizes, or seconds that are not above 0.
         OSError: the file cannot be written.
+        ImportError: an MP4 without the extra `demo`.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -87,6 +88,8 @@ def _write_picture(pictures: list[Image.Image], path: Path, seconds: float, loop
 
 
 def _write_mp4(pictures: list[Image.Image], path: Path, seconds: float) -> None:
+    with needs_extra("demo", "an MP4"):  # nothing else here needs it
+        import imageio.v3 as imageio
     stack = np.stack([np.asarray(picture) for picture in pictures])
     stack = np.pad(stack, ((0, 0), (0, stack.shape[1] % 2), (0, stack.shape[2] % 2), (0, 0)), "edge")
     notes = {"title": "Synthetic face", "comment": NOTICE}

@@ -71,7 +71,7 @@ def palette(codes: torch.Tensor, encoder: AppearanceEncoder | None = None, size:
         size: how many.
 
     Returns:
-        float32 size x A, rows of `codes`; all of them if there are no more than `size`.
+        float32 size x A, copies of rows of `codes`; all of them if there are no more than `size`.
     """
     # Only here, since they take half a second, for which whoever makes faces need not wait.
     from sklearn.cluster import KMeans
@@ -84,7 +84,7 @@ def palette(codes: torch.Tensor, encoder: AppearanceEncoder | None = None, size:
         codes = codes[np.sort(clusters.transform(directions).argmin(0))]
     if encoder is not None:
         codes = codes[(codes @ _lighter_skin(encoder)).argsort(descending=True, stable=True)]
-    return codes
+    return codes.clone()
 
 
 @torch.no_grad()
@@ -110,12 +110,12 @@ def appearance_of(photo: ImageLike, encoder: AppearanceEncoder, codes: torch.Ten
 
 
 def random_appearance(codes: torch.Tensor, seed: int) -> torch.Tensor:
-    """float32 A: the appearance of a random sample of a bank (M x A); the same seed gives the same one.
+    """float32 A: a copy of the appearance of a random sample of a bank (M x A); the same seed gives the same one.
 
     Raises:
         ValueError: the seed is no whole number from 0 to 2^63 - 1.
     """
-    return codes[random_row(len(codes), seed)].detach().float().cpu()
+    return codes[random_row(len(codes), seed)].detach().float().cpu().clone()
 
 
 def random_row(count: int, seed: int) -> int:

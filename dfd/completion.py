@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 
 from dfd.checks import check_whole
 from dfd.components import COMPONENTS, Layout
@@ -59,7 +60,8 @@ def alternatives(
 
     Each alternative is a group of k samples. The first are the k nearest in what is drawn. Each next one is a sample
     out of the `CANDIDATES` nearest with those of them that are most like it in what is missing, chosen so that their
-    mean there is as far as can be from what all groups before it give.
+    mean there is as far as can be from what all groups before it give. Groups of all candidates would be the same one:
+    at most 1 / count of them have a share in each group after the first, the others of its k samples weigh nothing.
 
     Args:
         manifold: with at least k samples in the subset.
@@ -103,12 +105,14 @@ def _different_groups(manifold, latents, drawn, subset: str, k: int, count: int)
 
     samples = given(near)
     alike = torch.cdist(samples, samples).topk(k, largest=False).indices
-    means = torch.zeros(candidates, candidates).scatter_(1, alike, 1 / k) @ samples
+    size = min(k, max(1, candidates // count))
+    means = torch.zeros(candidates, candidates).scatter_(1, alike[:, :size], 1 / size) @ samples
     groups = [near[:k]]
     weights = [manifold.weights_in_drawn(latents, drawn, subset, groups[0][None])[0]]
     distance = torch.full((candidates,), torch.inf)
     while len(groups) < count:
         distance = distance.minimum((means - weights[-1] @ given(groups[-1])).norm(dim=1))
         groups.append(near[alike[distance.argmax()]])
-        weights.append(manifold.weights_in_drawn(latents, drawn, subset, groups[-1][None])[0])
+        shares = manifold.weights_in_drawn(latents, drawn, subset, groups[-1][None, :size])[0]
+        weights.append(F.pad(shares, (0, k - size)))
     return torch.stack(groups), torch.stack(weights)

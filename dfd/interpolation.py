@@ -111,7 +111,11 @@ def check_morph(positions: Sequence[float], interpolation: str) -> None:
     """Raises ValueError unless there are positions, all in [0, 1], and the interpolation is known."""
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
-    if not len(positions):
+    try:
+        count = len(positions)
+    except TypeError:
+        raise ValueError(f"positions must be a list of numbers in [0, 1], got {positions!r}") from None
+    if not count:
         raise ValueError("no positions given: a morph needs at least one, from 0 (the first face) to 1 (the second)")
     for position in positions:
         if not isinstance(position, Real) or not 0 <= position <= 1:

@@ -14,7 +14,9 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from PIL import Image, ImageDraw
 from dfd.extras import needs_extra
 
 with needs_extra("demo", "drawing in a studio", __name__):
+    from dfd.checks import check_whole
     from dfd.components import CANVAS
     from dfd.files import write_atomically
     from dfd.ui.draw_tab import EXAMPLES, example_session
@@ -75,12 +78,13 @@ class Studio:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Studio:
         """Reads the page's description. Raises ValueError if it is not the studio's."""
-        components = {component["id"]: component["props"] for component in config["components"]}
-        pad = next((key for key, props in components.items() if props.get("elem_id") == "pad"), None)
-        for event in config["dependencies"]:
-            if [pad, "input"] in [list(target) for target in event["targets"]]:
-                inputs = event["inputs"]
-                return cls(event["id"], [components[key].get("value") for key in inputs], inputs.index(pad))
+        with suppress(AttributeError, LookupError, TypeError, ValueError):  # other servers answer anything
+            components = {component["id"]: component["props"] for component in config["components"]}
+            pad = next((key for key, props in components.items() if props.get("elem_id") == "pad"), None)
+            for event in config["dependencies"]:
+                if [pad, "input"] in [list(target) for target in event["targets"]]:
+                    inputs = event["inputs"]
+                    return cls(event["id"], [components[key].get("value") for key in inputs], inputs.index(pad))
         raise ValueError("this page is no drawing studio")
 
     def body(self, drawing: str, session: str) -> dict[str, Any]:
@@ -152,10 +156,26 @@ async def visit(
 
 async def watch(pid: int, tally: Tally) -> None:
     """Notes the server's memory until it is cancelled."""
-    server = psutil.Process(pid)
-    while True:
-        tally.memory.append(server.memory_info().rss / 2**20)
-        await asyncio.sleep(1)
+    with suppress(psutil.Error):  # if it ends meanwhile, the visitors' errors tell
+        server = psutil.Process(pid)
+        while True:
+            tally.memory.append(server.memory_info().rss / 2**20)
+            await asyncio.sleep(1)
+
+
+def check_options(visitors: int, interval: float, minutes: float, pid: int | None) -> None:
+    """Raises ValueError, with what was given and what is accepted, unless `load` can begin."""
+    check_whole("visitors", visitors, 1)
+    for name, value in (("interval", interval), ("minutes", minutes)):
+        if not 0 < value < inf:
+            raise ValueError(f"{name} must be a number above 0, got {value!r}")
+    try:
+        if pid is not None:
+            psutil.Process(pid).memory_info()
+    except psutil.AccessDenied:
+        raise ValueError(f"the memory of process {pid} may not be read: start this as the server's user") from None
+    except (psutil.Error, ValueError, OverflowError):
+        raise ValueError(f"pid must be that of the server, got {pid!r}: there is no such process") from None
 
 
 async def load(url: str, visitors: int, interval: float, minutes: float, pid: int | None = None) -> Tally:
@@ -163,21 +183,26 @@ async def load(url: str, visitors: int, interval: float, minutes: float, pid: in
 
     Args:
         url: the studio's address.
-        visitors: how many at once.
-        interval: seconds between two strokes of one visitor.
-        minutes: how long.
+        visitors: how many at once, from 1.
+        interval: seconds between two strokes of one visitor, above 0.
+        minutes: how long, above 0.
         pid: the server's process, to watch its memory.
 
     Raises:
         httpx.HTTPError: nothing answers there.
-        ValueError: what answers is no drawing studio.
+        ValueError: an argument is out of range, there is no such process, or what answers is no drawing studio.
     """
+    check_options(visitors, interval, minutes, pid)
     tally = Tally()
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=limits) as client:
         config = (await client.get("config")).raise_for_status()
-        studio = Studio.from_config(config.json())
-        watcher = asyncio.create_task(watch(pid, tally)) if pid else None
+        try:
+            description = config.json()
+        except ValueError:
+            description = None  # which is no studio's
+        studio = Studio.from_config(description)
+        watcher = None if pid is None else asyncio.create_task(watch(pid, tally))
         until = time.perf_counter() + 60 * minutes
         await asyncio.gather(*(visit(client, studio, i, interval, until, tally) for i in range(visitors)))
         if watcher:
@@ -213,7 +238,10 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line. Exits with a sentence if there is no studio, and with status 1 if a request failed."""
+    """Runs the command line.
+
+    Exits with a sentence if an option is out of range or there is no studio, and with status 1 if a request failed.
+    """
     parser = argparse.ArgumentParser(prog="python -m dfd.load", description=__doc__)
     parser.add_argument("url", metavar="URL", help="a running studio's address, such as http://127.0.0.1:7860")
     parser.add_argument("--visitors", type=int, default=10, help="at once (%(default)s)")
@@ -223,8 +251,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file for the figures")
     options = parser.parse_args(arguments)
     try:
+        check_options(options.visitors, options.interval, options.minutes, options.pid)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
         tally = asyncio.run(load(options.url, options.visitors, options.interval, options.minutes, options.pid))
-    except (httpx.HTTPError, httpx.InvalidURL, psutil.Error, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         sys.exit(f"{options.url} cannot be loaded: {error}")
     figures = summary(tally)
     print(table(figures))

@@ -7,7 +7,8 @@ moves its sliders through the cheaper steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,20 @@ COMPONENT_CLASSES = {
 
 #: What says where in the Hub a pipeline is, and how to get it.
 HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "token")
+
+#: Of diffusers' own options, those that a component's `from_pretrained` takes, and one that changes nothing here.
+LOAD_OPTIONS = (
+    "device_map",
+    "disable_mmap",
+    "low_cpu_mem_usage",
+    "max_memory",
+    "offload_folder",
+    "offload_state_dict",
+    "quantization_config",
+    "trust_remote_code",
+    "use_safetensors",
+    "variant",
+)
 
 #: How distinct drawn parts are made, see `dfd.manifold.ComponentManifold.emphasize`; 0 as in the paper.
 DEFAULT_EMPHASIS = 1.0
@@ -122,7 +137,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             uses a classical filter.
 
     Raises:
-        ValueError: lengths of codes differ between the components.
+        ValueError: a component that is not optional is None, or lengths of codes differ between them.
 
     Example:
 
@@ -160,6 +175,9 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             line_extractor=line_extractor,
         )
         models = {name: model for name, model in self.components.items() if model is not None}
+        for name in COMPONENT_CLASSES:
+            if name not in models and name not in self._optional_components:
+                raise ValueError(f"{name} is needed: only {', '.join(self._optional_components)} may be None")
         for model in models.values():
             model.eval()
         # With the channels last, layers between convolutions need not turn the maps around: on two cores a face takes
@@ -189,11 +207,15 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
 
         Raises:
             OSError: it is not there, or a file is missing; the message names it.
-            ValueError: it is another pipeline, or a file does not fit; the message names it.
+            ValueError: it is another pipeline, or a file does not fit; the message names it. Or an unknown argument,
+                a dtype that is no floating one of torch, or None for a component that is not optional.
         """
         hub = {key: kwargs.pop(key) for key in HUB_OPTIONS if key in kwargs}
         given = {name: kwargs.pop(name) for name in COMPONENT_CLASSES if name in kwargs}
         precision = kwargs.pop("dtype", None) or kwargs.pop("torch_dtype", None)
+        if isinstance(precision, Mapping):
+            _check_names("dtype", precision, ("default", *COMPONENT_CLASSES))
+        _check_names("from_pretrained", kwargs, LOAD_OPTIONS, ("dtype", *HUB_OPTIONS, *COMPONENT_CLASSES))
         folder = Path(pretrained_model_name_or_path)
         if not folder.is_dir():
             folder = Path(cls.download(str(pretrained_model_name_or_path), variant=kwargs.get("variant"), **hub))
@@ -255,7 +277,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} cannot be read: {error}") from error
         if isinstance(kind, list):  # a repository may name a file of code before the class
-            kind = kind[-1]
+            kind = kind[-1] if kind else None
         if kind != cls.__name__:
             raise ValueError(f"{path} describes a {kind}, not a {cls.__name__}")
         return {name: entry for name, entry in index.items() if isinstance(entry, list) and len(entry) == 2}
@@ -372,11 +394,15 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
 
         Args:
             latents: component -> N x D, as in `Projection.latents`.
-            appearance: see `__call__`; None takes the zero code.
+            appearance: code of colours and light, A or N x A numbers, such as `Projection.appearance`; None takes the
+                zero code. It takes no seed: that varies a likely appearance, see `recolor`.
             map_component: stands in for `FeatureMapping.decode`, such as one that remembers its maps.
 
         Returns:
             float32 N x 3 x 512 x 512 in [0, 1].
+
+        Raises:
+            ValueError: the appearance is a seed, or not so many finite numbers.
         """
         place = {"device": self.device, "dtype": self.feature_mapping.dtype}
         latents = {name: latents[name].to(**place) for name in COMPONENTS}
@@ -484,14 +510,16 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
     def palette(self) -> torch.Tensor:
         """Twenty appearances to choose from, float32 20 x A, sorted by the skin's lightness; see `dfd.appearance`.
 
-        Each is a sample's of the manifold; found when first asked for, in half a second.
+        Each is a copy of a sample's of the manifold; found when first asked for, in half a second.
 
         Raises:
             ValueError: the pipeline has no appearances.
         """
-        if self._palette is None:
-            self._palette = palette(self._appearances(), self.appearance_encoder)
-        return self._palette
+        codes, made_with = self._appearances(), (self.manifold, self.appearance_encoder)
+        # Both may have been replaced since, by `register_modules`.
+        if self._palette is None or any(a is not b for a, b in zip(self._palette[0], made_with, strict=True)):
+            self._palette = made_with, palette(codes, self.appearance_encoder)
+        return self._palette[1].clone()
 
     def appearance_of(self, photo: ImageLike) -> torch.Tensor:
         """The appearance of a photo, float32 A, and nothing of its shape; see `dfd.appearance.appearance_of`.
@@ -583,7 +611,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             return_shadow, return_neighbors: also return these.
             appearance: code of colours and light, A or N x A numbers, from `palette`, `appearance_of` or
                 `random_appearance`; None takes the drawing's likely one, and a seed, a whole number from 0, varies
-                that as people vary (`recolor`), the same for the same seed.
+                that as people vary (`recolor`), the same for the same seed. N is the number of drawings, or of faces
+                where there are alternatives.
             return_dict: False returns the tuple (images, sketches, latents, shadow, neighbors).
             num_alternatives: how many different completions of each unfinished drawing, from 1 to 16. The first is
                 the one that a single completion gives. Everything returned but the sketches has N x num_alternatives
@@ -600,7 +629,9 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         projection = self.project(encoding, manifold, refinement, num_neighbors, num_alternatives, emphasis=emphasis)
         if is_whole(appearance):
             appearance = self.recolor(projection.appearance, appearance)
-        elif appearance is None and self.image_synthesis.config.appearance_dim:
+        elif appearance is not None:
+            appearance = self._appearance(appearance, len(encoding.sketches) * num_alternatives, num_alternatives)
+        elif self.image_synthesis.config.appearance_dim:
             appearance = projection.appearance
         images = _output(self.synthesize(projection.latents, appearance), output_type)
         shadow = None
@@ -635,7 +666,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         """Faces on the way from one to the other, in shapes and colours.
 
         Args:
-            a, b: a drawing each, or a face in code form (from `embed`, or one of `project`; N = 1).
+            a, b: a drawing each, or a face in code form (from `embed` or `project`; N = 1).
             steps: how many faces, evenly spaced, the first being `a` and the last `b`; at least 2.
             positions: in place of steps, where the faces lie, from 0 (`a`) to 1 (`b`): `[0.3]` for a live slider.
             interpolation: "spherical" keeps the faces between as distinct as the two; "linear" takes the straight
@@ -698,7 +729,13 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         for face in faces:
             if id(face) not in made:
                 # Known by what it has: code from a repository defines its classes once in every file.
-                code = face if hasattr(face, "latents") else self.embed(face, *settings)
+                coded = hasattr(face, "latents")
+                if coded and not hasattr(face, "appearance"):
+                    raise ValueError(
+                        f"{type(face).__name__} is no face in code form: `embed` makes one of a drawing, `project` one "
+                        "of what `encode` returns"
+                    )
+                code = face if coded else self.embed(face, *settings)
                 if len(code.latents["remainder"]) != 1:
                     raise ValueError(f"one face is needed, got {len(code.latents['remainder'])} in one place")
                 made[id(face)] = code
@@ -723,16 +760,32 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             pictures.append(self.synthesize(codes, None if looks is None else looks[batch]))
         return DeepFaceDrawingPipelineOutput(_output(torch.cat(pictures), output_type), None, faces.latents)
 
-    def _appearance(self, appearance, count: int) -> torch.Tensor:
-        """float32 N x A from A or N x A numbers."""
+    def _appearance(self, appearance, count: int, each: int = 1) -> torch.Tensor:
+        """float32 N x A from A or N x A numbers, or from a row for `each` alternatives of a drawing."""
         dim = self.image_synthesis.config.appearance_dim
-        codes = torch.as_tensor(appearance, dtype=torch.float32)
+        if is_whole(appearance):
+            raise ValueError(f"a seed, {appearance!r}, is no appearance: `recolor` varies a likely one by it")
+        expected = f"appearance must be {dim} or {count} x {dim} finite numbers"
+        try:
+            codes = torch.as_tensor(appearance, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+            raise ValueError(f"{expected}, got {reprlib.repr(appearance)}") from error
         shape = tuple(codes.shape)
         if codes.ndim == 1:
             codes = codes.expand(count, -1)
+        elif codes.ndim == 2 and len(codes) * each == count:
+            codes = codes.repeat_interleave(each, 0)  # a drawing's alternatives come one after the other
         if codes.shape != (count, dim) or not torch.isfinite(codes).all():
-            raise ValueError(f"appearance must be {dim} or {count} x {dim} finite numbers, got shape {shape}")
+            raise ValueError(f"{expected}, got shape {shape}")
         return codes
+
+
+def _check_names(where: str, given: Iterable[str], *accepted: Sequence[str]) -> None:
+    """Raises ValueError if a name is given that is not accepted."""
+    known = [name for names in accepted for name in names]
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{where} does not take {name!r}; accepted are {', '.join(known)}")
 
 
 def drawn_components(layout: Layout, sketches: torch.Tensor) -> dict[str, torch.Tensor]:

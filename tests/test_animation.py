@@ -1,6 +1,8 @@
 """Animations, read back by the libraries that play them."""
 
+import importlib
 import subprocess
+import sys
 
 import imageio.v3 as imageio
 import imageio_ffmpeg
@@ -120,6 +122,19 @@ def test_what_cannot_be_written_is_refused_and_touches_nothing(tmp_path, frames,
         save_animation(frames, tmp_path / name, seconds)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "before"
+
+
+def test_only_an_mp4_needs_imageio(tmp_path, monkeypatch):
+    for name in ("imageio", "imageio.v3"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "dfd.animation")
+    monkeypatch.setattr("dfd.animation", animation)  # put back afterwards
+    again = importlib.import_module("dfd.animation")
+    for kind in (".gif", ".webp"):
+        again.save_animation(strip(), tmp_path / f"morph{kind}")
+        assert greys(tmp_path / f"morph{kind}") == [0, 1, 2, 3, 4]
+    with pytest.raises(ImportError, match=r'^an MP4 needs packages .* pip install -e "\.\[demo\]"$'):
+        again.save_animation(strip(), tmp_path / "morph.mp4")
 
 
 def test_a_failure_half_way_keeps_the_old_file(tmp_path, monkeypatch):

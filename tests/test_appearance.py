@@ -7,6 +7,7 @@ from conftest import make_pipeline
 from PIL import Image
 
 from dfd import DeepFaceDrawingPipeline
+from dfd import pipeline as pipeline_module
 from dfd.appearance import SWATCHES, appearance_of, palette, random_appearance, read_photo
 from dfd.data import landmarks
 from dfd.evaluation.obedience import agreement, component_masks
@@ -39,7 +40,7 @@ def test_swatches_are_different_samples_of_the_bank_and_always_the_same(shipped)
     bank = shipped.manifold.appearance.float()
     assert swatches.shape == (SWATCHES, shipped.image_synthesis.config.appearance_dim)
     assert all((bank == swatch).all(1).any() for swatch in swatches)
-    assert shipped.palette() is swatches, "remembered"
+    assert torch.equal(shipped.palette(), swatches)
     assert torch.equal(palette(shipped.manifold.appearance, shipped.appearance_encoder), swatches)
     # Differing from each other by more than a sample does from the next one in the bank (1.8 and 0.7 spreads measured).
     spread = bank.std(0)
@@ -61,6 +62,32 @@ def test_a_small_bank_is_its_own_palette():
     codes = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     assert torch.equal(palette(codes), codes)
     assert len(palette(codes, size=2)) == 2
+
+
+def test_what_the_helpers_give_may_be_changed():
+    pipe = make_pipeline()
+    bank = pipe.manifold.appearance.clone()
+    for ask in (pipe.palette, lambda: pipe.random_appearance(1), lambda: palette(pipe.manifold.appearance, size=99)):
+        before = ask().clone()
+        ask().fill_(7)
+        assert torch.equal(ask(), before)
+    assert torch.equal(pipe.manifold.appearance, bank)
+
+
+def test_another_manifold_or_encoder_has_another_palette(monkeypatch):
+    made = []
+    monkeypatch.setattr(pipeline_module, "palette", lambda codes, encoder: made.append(1) or palette(codes, encoder))
+    pipe, other = make_pipeline(), make_pipeline()
+    other.manifold.appearance.add_(1)
+    first = pipe.palette()
+    assert torch.equal(pipe.palette(), first) and len(made) == 1, "remembered"
+    pipe.register_modules(manifold=other.manifold)
+    assert torch.equal(pipe.palette(), palette(other.manifold.appearance, pipe.appearance_encoder))
+    pipe.register_modules(appearance_encoder=None)
+    assert torch.equal(pipe.palette(), palette(other.manifold.appearance))
+    pipe.register_modules(manifold=None)
+    with pytest.raises(ValueError, match="no manifold with appearance codes"):
+        pipe.palette()
 
 
 # -- Photos

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make_pipeline
+from conftest import BANK_SIZE, make_pipeline
 from PIL import Image, ImageOps
 
 from dfd import DeepFaceDrawingPipeline
@@ -116,6 +116,34 @@ def test_a_batch_gives_the_alternatives_of_each_drawing_in_turn(pipe, face):
         torch.testing.assert_close(together.images[2 * i : 2 * i + 2], alone.images, atol=1e-3, rtol=0)
     own = pipe(drawings, appearance=pipe.manifold.appearance[:4], num_neighbors=3, num_alternatives=2)
     assert len(own.images) == 4
+
+
+def test_a_drawing_has_one_appearance_for_all_its_alternatives_or_one_for_each(pipe, face):
+    drawings, codes = [face(1, without=("mouth",)), face(8, without=("mouth",))], pipe.manifold.appearance[:4]
+    options = {"num_neighbors": 3, "num_alternatives": 2, "output_type": "pt"}
+    for given, rows in ((codes[:2], [0, 0, 1, 1]), (codes, [0, 1, 2, 3]), (codes[0], [0, 0, 0, 0])):
+        together = pipe(drawings, appearance=given, **options)
+        for i, row in enumerate(rows):
+            alone = {name: values[i : i + 1] for name, values in together.latents.items()}
+            expected = pipe.synthesize(alone, codes[row])
+            torch.testing.assert_close(together.images[i : i + 1], expected, atol=1e-3, rtol=0)
+    with pytest.raises(ValueError, match="appearance must be 4 or 4 x 4 finite numbers"):
+        pipe(drawings, appearance=codes[:3], **options)
+
+
+@pytest.mark.parametrize(("subset", "samples"), [("all", BANK_SIZE), ("male", 8)])
+def test_alternatives_differ_also_where_all_samples_are_neighbours(pipe, face, subset, samples):
+    encoding = pipe.encode(face(30, without=("nose", "mouth")))
+    once = pipe.project(encoding, subset, num_neighbors=samples)
+    several = pipe.project(encoding, subset, num_neighbors=samples, num_alternatives=4)
+    for name in ("nose", "mouth"):
+        torch.testing.assert_close(several.latents[name][:1], once.latents[name])
+        torch.testing.assert_close(several.neighbors[name].weights[:1], once.neighbors[name].weights)
+    assert apart(pipe, several.latents, ("nose", "mouth")) > 0.1
+    near = several.neighbors["nose"]
+    assert all(len(set(row.tolist())) == samples for row in near.indices)
+    torch.testing.assert_close(near.weights.sum(1), torch.ones(4))
+    assert ((near.weights > 0).sum(1)[1:] <= samples // 4).all()
 
 
 def test_alternatives_stay_within_the_subset(pipe, face):

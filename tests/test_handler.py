@@ -3,12 +3,19 @@
 import base64
 import importlib.util
 import io
+import runpy
+import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi import HTTPException
 from PIL import Image
 
 from dfd.handler import EndpointHandler
+
+#: The header of a DDS file with flags that PIL raises NotImplementedError for.
+ODD_PICTURE = b"DDS " + struct.pack("<I", 124) + bytes(68) + struct.pack("<II", 32, 1 << 20) + bytes(44)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +64,7 @@ def test_parameters_reach_the_pipeline(handler, pipe, face, sent, meant):
         ({"inputs": "https://example.org/a,b.png"}, "data URL"),
         ({"inputs": "bm8gcGljdHVyZQ=="}, "no picture"),
         ({"inputs": b"no picture"}, "no picture"),
+        ({"inputs": ODD_PICTURE}, "no picture"),
         ({"inputs": Image.new("L", (512, 512), 255)}, "empty"),
         ({"inputs": Image.new("L", (8, 8))}, "at least 16 px"),
     ],
@@ -85,6 +93,15 @@ def test_bad_parameters_get_a_sentence(handler, face, parameters, sentence):
 def test_a_cut_off_picture_gets_a_sentence(handler, png):
     with pytest.raises(ValueError, match="cannot read"):
         handler({"inputs": png[: len(png) // 2]})
+
+
+def test_the_web_service_of_the_docs_refuses_such_pictures_too(checkpoint, tmp_path, monkeypatch):
+    (tmp_path / "checkpoints").symlink_to(checkpoint)
+    monkeypatch.chdir(tmp_path)
+    example = runpy.run_path(Path(__file__).parents[1] / "docs/examples/fastapi_app.py")
+    with pytest.raises(HTTPException, match="not a picture") as refused:
+        example["face"](ODD_PICTURE)
+    assert refused.value.status_code == 400
 
 
 def test_the_platform_finds_it_in_a_repository(checkpoint, face, tmp_path):

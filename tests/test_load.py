@@ -5,6 +5,8 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 
@@ -81,6 +83,43 @@ def test_errors_are_counted_and_named(studio, monkeypatch, capsys):
         apart(load.main, [studio.local_url, "--visitors", "1", "--minutes", "0.01"])
     assert ended.value.code == 1
     assert "1 x ValueError: Something went wrong here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--interval=0", "interval must be a number above 0, got 0.0"),
+        ("--interval=-1", "interval must be a number above 0, got -1.0"),
+        ("--interval=nan", "interval must be a number above 0, got nan"),
+        ("--minutes=0", "minutes must be a number above 0, got 0.0"),
+        ("--visitors=0", "visitors must be a whole number of at least 1, got 0"),
+        ("--pid=0", "pid must be that of the server, got 0: there is no such process"),
+        ("--pid=-5", "there is no such process"),
+        (f"--pid={2**30}", "there is no such process"),
+    ],
+)
+def test_options_out_of_range_are_refused_before_anybody_draws(option, sentence, capsys):
+    with pytest.raises(SystemExit) as ended:
+        load.main(["http://127.0.0.1:9", option])
+    assert ended.value.code == 2 and sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", [b"{}", b"[]", b"<html>", b'{"components": [1]}', b'{"components": []}'])
+def test_another_server_is_named_as_such(answer):
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(SystemExit, match=r"cannot be loaded: this page is no drawing studio$"):
+            apart(load.main, [f"http://127.0.0.1:{server.server_port}"])
+        server.shutdown()
 
 
 def test_without_a_studio_there_is_a_sentence():

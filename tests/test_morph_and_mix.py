@@ -108,6 +108,8 @@ def test_the_batch_size_does_not_matter(pipe, face):
         ({"steps": 1}, "steps must be a whole number of at least 2, got 1"),
         ({"steps": 2.5}, "steps must be a whole number of at least 2, got 2.5"),
         ({"positions": []}, "no positions given"),
+        ({"positions": 0.5}, r"positions must be a list of numbers in \[0, 1\], got 0.5"),
+        ({"positions": np.array(0.5)}, "positions must be a list"),
         ({"positions": [2]}, r"positions must be numbers in \[0, 1\], got 2"),
         ({"interpolation": "cubic"}, "interpolation must be one of linear, spherical, got 'cubic'"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
@@ -126,6 +128,14 @@ def test_a_place_takes_one_face(pipe, face):
         pipe.morph(pair, face(1))
     with pytest.raises(ValueError, match="one face is needed, got 2"):
         pipe.mix({"mouth": pair})
+
+
+def test_codes_without_an_appearance_are_no_face(pipe, face):
+    for other, name in ((pipe.encode(face(1)), "Encoding"), (pipe(face(1)), "DeepFaceDrawingPipelineOutput")):
+        with pytest.raises(ValueError, match=f"{name} is no face in code form: `embed` .* `project`"):
+            pipe.morph(face(1), other, steps=2)
+        with pytest.raises(ValueError, match=f"{name} is no face in code form"):
+            pipe.mix({"nose": other})
 
 
 # -- Mix

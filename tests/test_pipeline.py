@@ -1,4 +1,5 @@
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,12 @@ def test_models_are_used_in_evaluation_mode_and_without_gradients(face):
         ({"output_type": "jpg"}, "output_type must be one of pil, np, pt, got 'jpg'"),
         ({"appearance": [1.0, 2.0]}, r"appearance must be 4 or 1 x 4 finite numbers, got shape \(2,\)"),
         ({"appearance": [float("nan")] * 4}, "finite"),
+        ({"appearance": "red"}, "appearance must be 4 or 1 x 4 finite numbers, got 'red'"),
+        ({"appearance": {"skin": 1}}, "appearance must be 4 or 1 x 4 finite numbers, got {'skin': 1}"),
+        ({"appearance": [None] * 4}, r"appearance must be 4 or 1 x 4 finite numbers, got \[None"),
+        ({"appearance": [10**400] * 4}, "appearance must be 4 or 1 x 4 finite numbers, got"),
+        ({"appearance": [[1, 2], [3]]}, "appearance must be 4 or 1 x 4 finite numbers, got"),
+        ({"appearance": 10**400}, "a seed is a whole number"),
     ],
 )
 def test_arguments_out_of_range_are_refused(pipe, face, arguments, message):
@@ -140,6 +147,13 @@ def test_the_call_is_its_four_steps(pipe, face):
     projection = pipe.project(encoding, manifold="female", refinement=0.8, num_neighbors=4)
     assert torch.equal(pipe.synthesize(projection.latents, projection.appearance), output.images)
     assert torch.equal(pipe.shadow(projection.neighbors), output.shadow)
+
+
+def test_a_step_takes_no_seed(pipe, face):
+    projection = pipe.project(pipe.encode(face(30)), num_neighbors=4)
+    for seed in (7, 10**400):
+        with pytest.raises(ValueError, match="is no appearance: `recolor` varies"):
+            pipe.synthesize(projection.latents, seed)
 
 
 def test_editing_does_not_encode_again(pipe, face, monkeypatch):
@@ -375,6 +389,19 @@ def test_half_precision_on_disk_is_float32_in_memory(face, tmp_path):
     assert half.image_synthesis.dtype == torch.float16
 
 
+def test_a_variant_is_saved_beside_the_other_weights(checkpoint, tmp_path):
+    folder = tmp_path / "both"
+    shutil.copytree(checkpoint, folder)
+    whole, half = (folder / "nose_autoencoder" / name for name in (WEIGHTS, WEIGHTS.replace(".", ".fp16.")))
+    before = whole.read_bytes()
+    DeepFaceDrawingPipeline.from_pretrained(folder, dtype=torch.float16).save_pretrained(folder, variant="fp16")
+    assert whole.read_bytes() == before and half.stat().st_size < 0.6 * whole.stat().st_size
+    loaded = DeepFaceDrawingPipeline.from_pretrained(folder, variant="fp16").nose_autoencoder.state_dict()
+    assert all(torch.equal(value.float(), loaded[name]) for name, value in load_file(half).items())
+    with pytest.raises(ValueError, match="saved as safetensors only"):
+        DeepFaceDrawingPipeline.from_pretrained(folder).save_pretrained(folder, safe_serialization=False)
+
+
 def missing(state):
     del state["decoder.0.weight"]
 
@@ -426,6 +453,41 @@ def test_a_component_can_be_handed_in_or_left_out(pipe, checkpoint):
     mouth = pipe.mouth_autoencoder
     loaded = DeepFaceDrawingPipeline.from_pretrained(checkpoint, mouth_autoencoder=mouth, manifold=None)
     assert loaded.mouth_autoencoder is mouth and loaded.manifold is None
+
+
+@pytest.mark.parametrize("missing_name", ["image_synthesis", "nose_autoencoder"])
+def test_only_optional_components_can_be_left_out(pipe, checkpoint, missing_name):
+    with pytest.raises(ValueError, match=f"{missing_name} is needed: only manifold, .* may be None"):
+        DeepFaceDrawingPipeline.from_pretrained(checkpoint, **{missing_name: None})
+    with pytest.raises(ValueError, match=f"{missing_name} is needed"):
+        DeepFaceDrawingPipeline(**{**pipe.components, missing_name: None})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"line_extracter": None}, "from_pretrained does not take 'line_extracter'; accepted are .*line_extractor"),
+        ({"dtype": {"nose": torch.float16}}, "dtype does not take 'nose'; accepted are default, .*nose_autoencoder"),
+        ({"dtype": "float16"}, r"dtype must be torch\.float32, .*, got 'float16'"),
+        ({"dtype": {"default": torch.int64}}, r"dtype must be torch\.float32, .*, got torch\.int64"),
+    ],
+)
+def test_unknown_arguments_are_refused(checkpoint, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        DeepFaceDrawingPipeline.from_pretrained(checkpoint, **arguments)
+
+
+def test_diffusers_own_arguments_are_taken(checkpoint):
+    options = {"trust_remote_code": True, "use_safetensors": True, "low_cpu_mem_usage": False, "local_files_only": True}
+    assert DeepFaceDrawingPipeline.from_pretrained(checkpoint, **options).layout
+
+
+@pytest.mark.parametrize("kind", [[], 5, {}, "Other", ["code", "Other"]])
+def test_an_index_of_another_class_is_named(checkpoint, tmp_path, kind):
+    index = json.loads((checkpoint / "model_index.json").read_text())
+    (tmp_path / "model_index.json").write_text(json.dumps({**index, "_class_name": kind}))
+    with pytest.raises(ValueError, match=r"model_index\.json describes a .*, not a DeepFaceDrawingPipeline"):
+        DeepFaceDrawingPipeline.from_pretrained(tmp_path)
 
 
 def test_shipped_decoders_give_the_same_sketches_in_half_precision():

@@ -1,5 +1,7 @@
 """What all models share: saving, and strict loading."""
 
+import json
+
 import pytest
 import torch
 from diffusers import ModelMixin
@@ -8,12 +10,18 @@ from safetensors.torch import load_file, save_file
 from dfd.models import AppearanceEncoder
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+HALF = "diffusion_pytorch_model.fp16.safetensors"
 
 
 @pytest.fixture
 def folder(tmp_path):
     AppearanceEncoder(4, hidden=8).save_pretrained(tmp_path / "appearance")
     return tmp_path / "appearance"
+
+
+def same(one, other):
+    """Whether two models have the same weights."""
+    return all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
 
 
 def test_weights_become_float32_unless_asked_otherwise(folder):
@@ -61,10 +69,26 @@ def test_one_changed_byte_is_noticed_and_the_message_says_what_to_do(folder):
     AppearanceEncoder.from_pretrained(folder)
 
 
-def test_a_damaged_list_of_checksums_is_named(folder):
-    (folder / "checksums.json").write_text("{")
-    with pytest.raises(ValueError, match=r"checksums\.json cannot be read"):
+@pytest.mark.parametrize("name", ["checksums.json", "config.json"])
+@pytest.mark.parametrize("text", ["{", "[]", "7", "null"])
+def test_a_damaged_file_of_json_is_named(folder, name, text):
+    (folder / name).write_text(text)
+    with pytest.raises(ValueError, match=rf"appearance/{name} cannot be read"):
         AppearanceEncoder.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("value", ["many", None, [], {}, 0.5])
+def test_a_config_with_a_value_of_a_wrong_type_is_named(folder, value):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "hidden": value}))
+    with pytest.raises(ValueError, match=r"cannot load AppearanceEncoder from .*appearance: "):
+        AppearanceEncoder.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("dtype", ["float16", torch.int64, 16])
+def test_other_precisions_are_refused(folder, dtype):
+    with pytest.raises(ValueError, match=r"dtype must be torch\.float32, .*, got "):
+        AppearanceEncoder.from_pretrained(folder, dtype=dtype)
 
 
 def test_a_save_that_is_cut_off_is_never_loaded(folder, monkeypatch):
@@ -86,3 +110,55 @@ def test_a_full_disk_is_named_and_what_it_holds_is_not_loaded(small_disk):
         AppearanceEncoder(4, hidden=512).save_pretrained(small_disk / "appearance")
     with pytest.raises((OSError, ValueError), match="appearance"):
         AppearanceEncoder.from_pretrained(small_disk / "appearance")
+
+
+def test_a_variant_lies_beside_the_other_weights(folder):
+    before, model = (folder / WEIGHTS).read_bytes(), AppearanceEncoder.from_pretrained(folder, dtype=torch.float16)
+    model.save_pretrained(folder, variant="fp16")
+    assert (folder / WEIGHTS).read_bytes() == before
+    assert {v.dtype for v in load_file(folder / HALF).values()} == {torch.float16}
+    assert set(json.loads((folder / "checksums.json").read_text())) == {WEIGHTS, HALF}
+    assert same(AppearanceEncoder.from_pretrained(folder, variant="fp16"), model.float())
+
+
+def test_a_variant_in_several_files_stays_when_the_other_weights_are_saved_again(folder):
+    half, whole = AppearanceEncoder(4, hidden=8), AppearanceEncoder(4, hidden=8)
+    half.save_pretrained(folder, variant="fp16", max_shard_size="10KB")
+    whole.save_pretrained(folder)
+    assert same(AppearanceEncoder.from_pretrained(folder, variant="fp16"), half)
+    assert same(AppearanceEncoder.from_pretrained(folder), whole)
+
+
+@pytest.mark.parametrize("options", [{"safe_serialization": False}, {"use_flashpack": True}])
+def test_other_forms_than_safetensors_are_refused_and_leave_the_folder_alone(folder, options):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ValueError, match="AppearanceEncoder is saved as safetensors only"):
+        AppearanceEncoder(4, hidden=8).save_pretrained(folder, **options)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("variant", [None, "fp16"])
+def test_what_was_saved_last_is_loaded_whatever_form_it_has(folder, variant):
+    other = (folder / WEIGHTS).read_bytes()
+    for size in ("10GB", "10KB", "15KB", "10GB"):
+        model = AppearanceEncoder(4, hidden=8)
+        model.save_pretrained(folder, variant=variant, max_shard_size=size)
+        assert same(AppearanceEncoder.from_pretrained(folder, variant=variant), model)
+        names = {path.name for path in folder.glob("*.safetensors")}
+        assert set(json.loads((folder / "checksums.json").read_text())) == names
+    assert names == ({WEIGHTS} if variant is None else {WEIGHTS, HALF})
+    assert not list(folder.glob("*.index*"))
+    assert variant is None or (folder / WEIGHTS).read_bytes() == other
+
+
+def test_what_is_uploaded_has_its_checksums(folder, monkeypatch):
+    pushed = []
+
+    def push(self, repo_id, **options):
+        pushed.append((repo_id, options, json.loads((folder / "checksums.json").read_text())))
+
+    monkeypatch.setattr(ModelMixin, "push_to_hub", push)
+    AppearanceEncoder(4, hidden=8).save_pretrained(folder, push_to_hub=True, repo_id="me/it", private=True)
+    ((repo_id, options, checksums),) = pushed
+    assert (repo_id, options) == ("me/it", {"variant": None, "private": True})
+    assert set(checksums) == {WEIGHTS}
