@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import pickle
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -176,7 +175,9 @@ class Run:
             return 0
         try:
             stored = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except OSError:
+            raise
+        except Exception as error:  # whatever broken contents make its readers raise
             raise ValueError(f"{path} is damaged and cannot be resumed from: delete it to begin anew") from error
         for name, value in stored.pop("begun", {}).items():
             if value != (now := self.begun.get(name)):
