@@ -25,7 +25,7 @@ from dfd.interpolation import mix_faces
 from dfd.manifold import Projection
 from dfd.provenance import NOTICE, XMP
 from dfd.ui import texts
-from dfd.ui.controls import PRIVATE, QUIET, READ_ONE_BY_ONE, SIDE_BY_SIDE, Translate
+from dfd.ui.controls import PRIVATE, QUIET, READ_ONE_BY_ONE, SIDE_BY_SIDE, Translate, refusal
 from dfd.ui.draw_tab import EXAMPLES
 from dfd.ui.engine import Engine
 from dfd.ui.importing import Tracer
@@ -123,7 +123,7 @@ def blend_tab(engine: Engine, t: Translate) -> None:
                 name: gr.Radio(list(LETTERS), value=value, label=t(name), elem_id=f"mix_{name}")
                 for name, value in zip(COMPONENTS, "AACBA", strict=True)
             }
-            colours = gr.Radio(list(LETTERS), value="A", label=t("colours"), elem_id="mix_colours")
+            colours = gr.Radio(list(LETTERS), value="A", label=t("mix_colours"), elem_id="mix_colours")
             save_mix = gr.Button(t("save_face"), elem_id="save_mix", min_width=100)
 
     def code(session: Session | None) -> Projection:
@@ -268,12 +268,6 @@ def shown(make: Callable[[], Image.Image]) -> dict[str, Any]:
     except ValueError as error:
         return Results.show(problem(str(error)))
     return Results.show(shot(face, None, time.perf_counter() - started))
-
-
-def refusal(error: ValueError) -> gr.Error:
-    """A message for the visitor, and no entry in the log."""
-    words = texts.LANGUAGES["en"]["results"]
-    return gr.Error(words.get(str(error), str(error)), print_exception=False)
 
 
 def animation(engine: Engine, a: Projection, b: Projection, ending: str, frames: int, bounce: bool) -> bytes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import gradio as gr
+from gradio.context import LocalContext
 from gradio.i18n import I18nData
 
 from dfd.manifold import DEFAULT_REFINEMENT
+from dfd.ui import texts
 from dfd.ui.engine import WORKERS
 from dfd.ui.session import DEFAULT_SETTINGS
 
@@ -35,3 +37,19 @@ def manifold_radio(t: Translate, elem_id: str, **options) -> gr.Radio:
 def refinement_slider(label: str, elem_id: str, **options) -> gr.Slider:
     """From 0, the drawing as it is, to 1, its projection on the manifold."""
     return gr.Slider(0, 1, DEFAULT_REFINEMENT, step=0.05, label=label, elem_id=elem_id, buttons=[], **options)
+
+
+def accept_language() -> str | None:
+    """The Accept-Language of the request that is answered just now."""
+    return getattr(LocalContext.request.get(None), "headers", {}).get("accept-language")
+
+
+def refusal(error: ValueError) -> gr.Error:
+    """A message for the visitor, and no entry in the log.
+
+    Args:
+        error: its words are a sentence, or a key of `dfd.ui.results.TEXTS`, which the visitor gets in the language that
+            the request asks for.
+    """
+    words = texts.section("results")[texts.language(accept_language())]
+    return gr.Error(words.get(str(error), str(error)), print_exception=False)

@@ -22,7 +22,17 @@ from PIL import Image
 from dfd.appearance import read_photo
 from dfd.components import COMPONENTS
 from dfd.ui import details, texts
-from dfd.ui.controls import PRIVATE, QUIET, READ_ONE_BY_ONE, SIDE_BY_SIDE, Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import (
+    PRIVATE,
+    QUIET,
+    READ_ONE_BY_ONE,
+    SIDE_BY_SIDE,
+    Translate,
+    accept_language,
+    manifold_radio,
+    refinement_slider,
+    refusal,
+)
 from dfd.ui.engine import Engine, Result
 from dfd.ui.pad import Pad
 from dfd.ui.results import NO_ANSWER, Results, problem, shot
@@ -36,6 +46,7 @@ from dfd.ui.session import (
     pad_image,
     read_session,
     sketch_png,
+    whole,
     write_session,
 )
 
@@ -51,9 +62,12 @@ SMALL = 128
 #: A gallery's index that marks nothing (of None, Gradio leaves marked what was clicked last).
 NOT_SELECTED = -1
 
-UNREADABLE = "This photo cannot be read. PNG, JPEG and WebP of at least 16 x 16 pixels can."
+# Name under which a tab of the browser keeps the settings. Gradio loads the page anew when the connection was lost; the
+# drawing and the last faces are kept by their components.
+STORE = "dfd-settings"
 
-EMPTY = "There is nothing on the paper yet. Draw something first."
+#: JavaScript: the value of one slider for each part's.
+ALL_PARTS = f"strength => Array({len(COMPONENTS)}).fill(strength)"
 
 
 def draw_tab(engine: Engine, t: Translate) -> Pad:
@@ -140,8 +154,12 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     # What was chosen of colours and suggestions: a code as JSON, or nothing for automatic; a number from 0.
     appearance = gr.Textbox("", visible="hidden", elem_id="appearance")
     alternative = gr.Number(0, visible="hidden", precision=0, elem_id="alternative")
+    # The number of a request, which the browser counts.
+    turn = gr.Number(visible="hidden", precision=0, elem_id="turn")
 
     settings = [manifold, *parts, neighbors, appearance, alternative]
+    usual = [control.value for control in settings]
+    inputs = [pad, *settings, *are_open.values(), turn]
     outputs = [results, pad, slider, people, codes, suggestions]
     making = {
         **PRIVATE,
@@ -149,11 +167,14 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         "trigger_mode": "always_last",
         "show_progress": "minimal",
         "show_progress_on": results,
+        "js": sending(usual),
     }
 
     page = Context.root_block
 
-    def make(value: dict | None, chosen: dict | None, shown: list[bool], accepted: str) -> Iterator[tuple]:
+    def make(
+        value: dict | None, chosen: dict | None, shown: list[bool], accepted: str | None, turn: int | None
+    ) -> Iterator[tuple]:
         """Updates of `outputs`: the face first, then what is shown around it."""
         started = time.perf_counter()
         drawing = None
@@ -163,13 +184,13 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
                 session = Session(value["strokes"], chosen)
                 result = engine.face(drawing, session.wishes)
         except ValueError as error:  # what the visitor can mend
-            yield Results.show(problem(str(error))), *[gr.skip()] * 5
+            yield Results.show(problem(str(error), turn)), *[gr.skip()] * 5
             return
         if drawing is None:
-            yield Results.show(problem("nothing_drawn")), Pad.show(""), *[gr.skip()] * 4
+            yield Results.show(problem("nothing_drawn", turn)), Pad.show(""), *[gr.skip()] * 4
             return
         seconds = time.perf_counter() - started
-        yield Results.show(shot(result.face, session, seconds)), *[gr.skip()] * 5
+        yield Results.show(shot(result.face, session, seconds, turn)), *[gr.skip()] * 5
         comparing, helping, inspecting, suggesting = shown
         yield (
             gr.skip(),
@@ -185,21 +206,17 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
             chosen = session.settings["alternative"] if others else NOT_SELECTED
             yield *[gr.skip()] * 5, gr.update(value=others, selected_index=chosen)
 
-    def draw(request: gr.Request, value, *rest):
-        values, shown = rest[: len(settings)], rest[len(settings) :]
-        yield from make(value, settings_of(*values), shown, request.headers.get("accept-language", ""))
-
-    def draw_all(request: gr.Request, value, manifold, refinement, *rest):
-        same = [refinement] * len(COMPONENTS)
-        for update in draw(request, value, manifold, *same, *rest):
-            yield *update, *same
+    def draw(value, *rest):
+        values, shown, turn = rest[: len(settings)], rest[len(settings) : -1], rest[-1]
+        yield from make(value, settings_of(*values), shown, accept_language(), turn)
 
     changes = [pad.input, generate.click, manifold.input, neighbors.input, *(part.input for part in parts)]
-    inputs = [pad, *settings, *are_open.values()]
-    making_face = [gr.on([*changes, results.retry], draw, inputs, outputs, **making)]
-    inputs_all = [pad, manifold, refinement, neighbors, appearance, alternative, *are_open.values()]
-    making_face.append(refinement.input(draw_all, inputs_all, [*outputs, *parts], **making))
-    for event in making_face:
+    # One slider moves all parts at once, in the page: in an answer they would jump back under the visitor's hand.
+    all_parts = refinement.input(None, refinement, parts, js=ALL_PARTS, queue=False, **QUIET)
+    for event in (
+        gr.on([*changes, results.retry], draw, inputs, outputs, **making),
+        all_parts.then(draw, inputs, outputs, **making),
+    ):
         event.failure(None, js=NO_ANSWER, **QUIET)
     for panel, is_open in zip(panels.values(), are_open.values(), strict=True):
         panel.expand(lambda: True, None, is_open, queue=False, **QUIET).then(draw, inputs, outputs, **making)
@@ -225,7 +242,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         try:
             return code_text(engine.appearance_of(read_photo(path)))
         except ValueError as error:
-            raise gr.Error(UNREADABLE, print_exception=False) from error
+            raise refusal(ValueError(texts.refusal("unreadable", accept_language()))) from error
 
     def random_code() -> str:
         return code_text(engine.pipeline.random_appearance(secrets.randbits(32)))
@@ -233,9 +250,9 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
     def pick_suggestion(event: gr.SelectData) -> int:
         return event.index
 
-    def draw_suggestion(request: gr.Request, *given):
-        *others, _ = given  # the suggestions are there already
-        yield from draw(request, *others, False)
+    def draw_suggestion(*given):
+        *others, _, turn = given  # the suggestions are there already
+        yield from draw(*others, False, turn)
 
     colours.expand(show_swatches, appearance, swatches, **PRIVATE)
     appearance.change(
@@ -253,20 +270,22 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
 
     # A drawing is put on the pad, which tells of it like of a stroke: the face follows.
     def pick(event: gr.SelectData):
-        return Pad.replace(example_session(EXAMPLES[event.index]).strokes), 0
+        return Pad.replace(example_session(EXAMPLES[event.index]).strokes, tell=True), 0
 
     def surprise_me(value):
         drawn = value and value["strokes"]
         others = [s.strokes for s in map(example_session, EXAMPLES) if s.strokes != drawn]
-        return Pad.replace(random.choice(others)), 0
+        return Pad.replace(random.choice(others), tell=True), 0
 
     def open_file(path: str):
         try:
             return opened(read_session(path, engine.trace))
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise refusal(error) from error
 
-    loaded = [pad, manifold, refinement, *parts, neighbors, appearance, alternative]
+    set_too = [manifold, refinement, *parts, neighbors, appearance, alternative]
+    page.load(None, None, set_too, js=restoring(usual), queue=False, **QUIET)
+    loaded = [pad, *set_too]
     gallery.select(pick, None, [pad, alternative], queue=False, **QUIET)
     surprise.click(surprise_me, pad, [pad, alternative], queue=False, **QUIET)
     # These may refuse; only errors of events in the queue reach the page with their words.
@@ -278,7 +297,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
             try:
                 drawing = pad_image(value)
                 if drawing is None:
-                    raise ValueError(EMPTY)
+                    raise ValueError("nothing_drawn")
                 session = Session(value["strokes"], settings_of(*values))
                 if kind == "save_session":
                     return Results.deliver("drawing.json", write_session(session), "application/json")
@@ -287,13 +306,54 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
                 face = face_png(engine.face(drawing, session.wishes).face, session)
                 return Results.deliver("face.png", face, "image/png", share=kind == "share")
             except ValueError as error:
-                raise gr.Error(str(error), print_exception=False) from error
+                raise refusal(error) from error
 
         return deliver
 
     for kind, button in savers.items():
         button.click(save(kind), [pad, *settings], results, **QUIET, **SIDE_BY_SIDE)
     return pad
+
+
+def restoring(usual: list[Any]) -> str:
+    """JavaScript of the page when it is loaded: the settings that the browser kept, where they are others.
+
+    Args:
+        usual: the settings' first values.
+
+    Returns:
+        A function that gives the settings, with the mean of the parts' refinement in second place; or nothing.
+    """
+    parts = len(COMPONENTS)
+    return f"""() => {{
+        const usual = {json.dumps(usual)};
+        try {{
+            const kept = JSON.parse(sessionStorage.getItem("{STORE}"));
+            const fits = kept.length === usual.length && kept.every((value, i) => typeof value === typeof usual[i]);
+            if (!fits || JSON.stringify(kept) === JSON.stringify(usual)) return;
+            const mean = kept.slice(1, {1 + parts}).reduce((sum, strength) => sum + strength) / {parts};
+            return [kept[0], Math.round(100 * mean) / 100, ...kept.slice(1)];
+        }} catch {{}} // none, forbidden, or not ours
+    }}"""
+
+
+def sending(usual: list[Any]) -> str:
+    """JavaScript of every request for a face: the browser keeps the settings, and numbers the request.
+
+    Args:
+        usual: the settings' first values. The drawing comes before them; the request's number is the last value.
+    """
+    # The drawing may ask for its face before the page has set what was kept.
+    return f"""(drawing, ...values) => {{
+        const settings = values.slice(0, {len(usual)});
+        const [manifold, , ...others] = (window.dfdTurn === undefined && ({restoring(usual)})()) || [];
+        if (manifold) settings.splice(0, {len(usual)}, manifold, ...others);
+        try {{
+            sessionStorage.setItem("{STORE}", JSON.stringify(settings));
+        }} catch {{}} // full or forbidden: they last as long as the page
+        window.dfdTurn = (window.dfdTurn ?? 0) + 1;
+        return [drawing, ...settings, ...values.slice({len(usual)}, -1), window.dfdTurn];
+    }}"""
 
 
 def settings_of(manifold: str, *values: Any) -> dict[str, Any]:
@@ -312,11 +372,6 @@ def settings_of(manifold: str, *values: Any) -> dict[str, Any]:
     }
 
 
-def whole(value: Any) -> Any:
-    """A whole number as an integer, however the page sends it; anything else as it is, for the session to refuse."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def opened(session: Session | None) -> list[Any]:
     """Updates of pad, manifold, refinement, the parts' refinement, neighbours, colours and suggestion to a session."""
     if session is None:
@@ -326,7 +381,7 @@ def opened(session: Session | None) -> list[Any]:
     mean = round(sum(strengths) / len(strengths), 2)
     code = json.dumps(settings["appearance"]) if settings["appearance"] else ""
     last = [settings["num_neighbors"], code, settings["alternative"]]
-    return [Pad.replace(session.strokes), settings["manifold"], mean, *strengths, *last]
+    return [Pad.replace(session.strokes, tell=True), settings["manifold"], mean, *strengths, *last]
 
 
 def code_text(code: torch.Tensor) -> str:
@@ -344,14 +399,14 @@ def example_session(path: Path) -> Session:
     return read_session(path.with_suffix(".json"))
 
 
-def who_helped(engine: Engine, result: Result, accepted: str) -> str:
+def who_helped(engine: Engine, result: Result, accepted: str | None) -> str:
     """The panel "Who helped" in one of the accepted languages."""
     found = engine.helpers(result.projection)
     share = details.agreement(result.encoding.sketches[0], result.face)
     return details.helpers_html(found, share, texts.section("details")[texts.language(accepted)])
 
 
-def what_is_seen(engine: Engine, result: Result, settings: dict[str, Any], accepted: str) -> str:
+def what_is_seen(engine: Engine, result: Result, settings: dict[str, Any], accepted: str | None) -> str:
     """The panel "What the networks see" in one of the accepted languages."""
     found = engine.inspect(result.encoding, settings)
     return details.inspection_html(found, texts.section("details")[texts.language(accepted)])

@@ -29,7 +29,7 @@ from dfd.manifold import Neighbors, Projection
 from dfd.pipeline import DeepFaceDrawingPipeline, Encoding
 from dfd.sketch import sketch_to_pil
 from dfd.ui.details import helpers
-from dfd.ui.session import ALTERNATIVES
+from dfd.ui.session import ALTERNATIVES, PROVENANCE
 
 try:
     from spaces import GPU  # on a Space with ZeroGPU: lends a GPU for the length of a call
@@ -236,7 +236,9 @@ class Engine:
     def _picture(self, face: Projection) -> Image.Image:
         map_component = self.maps.remembering(self.pipeline.feature_mapping.decode)
         picture = self.pipeline.synthesize(face.latents, face.appearance, map_component)[0]
-        return Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).cpu().numpy())
+        face = Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).cpu().numpy())
+        face.info |= PROVENANCE  # Gradio writes it into the PNGs that it sends
+        return face
 
     def _decode_samples(self, component: str, rows: torch.Tensor) -> torch.Tensor:
         """`DeepFaceDrawingPipeline.decode_samples`, remembering 8 bits of what it decodes."""

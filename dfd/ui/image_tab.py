@@ -10,7 +10,16 @@ from dfd.components import CANVAS
 from dfd.lines import trace_photo
 from dfd.sketch import read_sketch, sketch_to_pil
 from dfd.ui import texts
-from dfd.ui.controls import PRIVATE, QUIET, READ_ONE_BY_ONE, SIDE_BY_SIDE, Translate, manifold_radio, refinement_slider
+from dfd.ui.controls import (
+    PRIVATE,
+    QUIET,
+    READ_ONE_BY_ONE,
+    SIDE_BY_SIDE,
+    Translate,
+    manifold_radio,
+    refinement_slider,
+    refusal,
+)
 from dfd.ui.endpoint import Drawing
 from dfd.ui.engine import Engine
 from dfd.ui.importing import KINDS, Tracer, import_picture, ink_element, ink_picture
@@ -18,8 +27,6 @@ from dfd.ui.pad import Pad
 
 #: What the pad begins with. Without a picture it waits until a tool is picked; with one, the pen is in hand.
 PAPER = Image.new("RGB", (CANVAS, CANVAS), "white")
-
-EMPTY = "The canvas is empty. Draw a face or upload a picture first."
 
 
 def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
@@ -67,10 +74,10 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
         try:
             ink = read_pad(value, kind, engine.trace)
             if not ink.any():
-                raise ValueError(EMPTY)
+                raise ValueError("nothing_drawn")
             return ink
-        except ValueError as error:  # what the visitor can mend; a message, not an entry in the log
-            raise gr.Error(str(error), print_exception=False) from error
+        except ValueError as error:  # what the visitor can mend
+            raise refusal(error) from error
 
     def turn_into_lines(value: dict | None, kind: str) -> dict:
         # As a layer of strokes, so that the eraser takes lines away.
@@ -89,7 +96,7 @@ def image_tab(engine: Engine, t: Translate, tabs: gr.Tabs, pad: Pad) -> None:
         try:
             return engine.face(sketch_to_pil(ink), {"manifold": manifold, "refinement": refinement}).face
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise refusal(error) from error
 
     def go_on(value: dict | None, kind: str):
         return gr.Tabs(selected="draw"), Pad.replace([ink_element(lines_of(value, kind))])

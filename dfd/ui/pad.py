@@ -111,9 +111,10 @@ class Pad(gr.HTML):
         texts: language code -> key of `TEXTS["en"]` -> text; added to the English ones, which stand in for what
             is missing. Gradio decides on the language: the browser's, or the visitor's choice in its settings.
         storage_key: name under which the browser keeps the drawing, one for each pad of a page; "" keeps nothing.
+            Each of its tabs keeps its own, and a new one begins with the latest of all.
         initial: elements to begin with in a browser that kept none.
         live: whether every change of the drawing triggers `input`; if not, it travels with the next event.
-        load: `{"id": any new number, "strokes": elements}`, only for updates: see `replace`.
+        load: `{"id": any new number, "strokes": elements, "tell": bool}`, only for updates: see `replace`.
         options: of gr.HTML: `elem_id`, `scale`, `min_width`, `visible` and the like.
     """
 
@@ -156,12 +157,17 @@ class Pad(gr.HTML):
         return gr.update(guide=data_url(guide) if isinstance(guide, Image.Image) else guide)
 
     @staticmethod
-    def replace(strokes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def replace(strokes: Sequence[Mapping[str, Any]], *, tell: bool = False) -> dict[str, Any]:
         """Update that replaces the drawing; the visitor can undo it, and `input` follows once.
 
-        A list equal to the drawing changes nothing and causes no event.
+        A list equal to the drawing changes nothing and causes no event, unless `tell` is set.
+
+        Args:
+            strokes: the elements.
+            tell: `input` follows even if the drawing is the same already, for what changes settings along with it.
+                Not for answers to `input` itself, which would go round in circles.
         """
-        return gr.update(load={"id": secrets.randbits(48), "strokes": list(strokes)})
+        return gr.update(load={"id": secrets.randbits(48), "strokes": list(strokes), "tell": tell})
 
     # In an update, Gradio sends the component's attribute of a prop's name as well. gr.HTML has an event "load", and
     # takes every quoted word of its script for one; a listener cannot be sent.

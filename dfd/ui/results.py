@@ -100,22 +100,25 @@ class Results(gr.HTML):
         return {"type": "string", "description": "a session as JSON"}
 
 
-def shot(face: Image.Image, session: Session | None, seconds: float | None = None) -> dict[str, Any]:
+def shot(
+    face: Image.Image, session: Session | None, seconds: float | None = None, turn: int | None = None
+) -> dict[str, Any]:
     """A face to show.
 
     Args:
         face: RGB.
         session: what it was made of, to go back to; None leaves it out of the last eight.
         seconds: that it took.
+        turn: number of the request that it answers: it is not shown once a later one is answered.
     """
     file = io.BytesIO()
     # A picture that is saved from the page by the browser's own means says what it is, too.
     face.save(file, "JPEG", quality=92, comment=NOTICE, xmp=XMP.encode())
     url = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
     text = write_session(session).decode() if session else None
-    return {"id": secrets.randbits(48), "face": url, "session": text, "seconds": seconds}
+    return {"id": secrets.randbits(48), "face": url, "session": text, "seconds": seconds, "turn": turn}
 
 
-def problem(text: str) -> dict[str, Any]:
-    """A sentence, or a key of `TEXTS`, to show over the last face."""
-    return {"id": secrets.randbits(48), "problem": text}
+def problem(text: str, turn: int | None = None) -> dict[str, Any]:
+    """A sentence, or a key of `TEXTS`, to show over the last face; `turn` as of `shot`."""
+    return {"id": secrets.randbits(48), "problem": text, "turn": turn}

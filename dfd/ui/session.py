@@ -3,6 +3,7 @@
 Both PNGs carry the session's JSON in a text chunk. Files come from strangers and so does what the pad sends:
 everything is checked here, by what it is and not by what it is called, and every refusal is a ValueError with a
 sentence for the visitor. A `Session` that exists is valid; what `read_session` returns can go to the pad as it is.
+Equal sessions have equal JSON, wherever they were made: browsers write 314 for 314.0, and so does a session.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ ALTERNATIVES = 4
 #: Longest appearance code, and its largest number: those of the shipped weights have 16, and stay below 8.
 MAX_APPEARANCE, MAX_COLOUR = 64, 100
 
-# The XMP packet's own place in a PNG.
-XMP_CHUNK = "XML:com.adobe.xmp"
+#: What the PNG of a face says of itself: keyword -> text. XMP has a keyword of its own there.
+PROVENANCE = {"Description": NOTICE, "XML:com.adobe.xmp": XMP}
 
 # Refusals that several checks share.
 TOO_LARGE = f"This file is too large: at most {MAX_FILE_BYTES // 2**20} MB can be opened."
@@ -156,8 +157,8 @@ def face_png(face: Image.Image, session: Session | None) -> bytes:
         session: the drawing and settings that it was made of; None for a face made of several.
     """
     chunks = _chunks("Synthetic face", session)
-    chunks.add_text("Description", NOTICE)
-    chunks.add_itxt(XMP_CHUNK, XMP)
+    for keyword, text in PROVENANCE.items():
+        chunks.add_text(keyword, text)
     return _png(face.convert("RGB"), chunks)
 
 
@@ -282,7 +283,8 @@ def _checked_line(stroke: dict) -> dict[str, Any]:
         raise ValueError("This drawing has a stroke that cannot be read.")
     if len(points) > MAX_POINTS or not all(map(_is_point, points)):
         raise ValueError("This drawing has a stroke whose points cannot be read.")
-    line = {"tool": stroke["tool"], "radius": stroke["radius"], "points": [list(point) for point in points]}
+    points = [list(map(whole, point)) for point in points]
+    line = {"tool": stroke["tool"], "radius": whole(stroke["radius"]), "points": points}
     return {**line, "mirror": mirror} if "mirror" in stroke else line
 
 
@@ -304,7 +306,7 @@ def _checked_image(element: dict) -> dict[str, Any]:
     picture = decode_png(element.get("png"))
     if picture is None or max(picture.size) > CANVAS:
         raise ValueError(f"This drawing has a picture in it that is no PNG of at most {CANVAS} x {CANVAS} pixels.")
-    return {"tool": "image", "png": element["png"], "box": list(box)}
+    return {"tool": "image", "png": element["png"], "box": list(map(whole, box))}
 
 
 def _checked_settings(settings: Any) -> dict[str, Any]:
@@ -318,14 +320,14 @@ def _checked_settings(settings: Any) -> dict[str, Any]:
         raise ValueError(f"The number of neighbours in this file is not a whole number from 1 to {MAX_NEIGHBORS}.")
     if not isinstance(given, dict):
         raise ValueError("The refinement in this file cannot be read.")
-    refinement = {name: given.get(name, DEFAULT_REFINEMENT) for name in COMPONENTS}
+    refinement = {name: whole(given.get(name, DEFAULT_REFINEMENT)) for name in COMPONENTS}
     if not all(_is_number(value, 0, 1) for value in refinement.values()):
         raise ValueError("The refinement in this file is not made of numbers from 0 to 1.")
     if appearance is not None and not _is_appearance(appearance):
         raise ValueError("The colours in this file cannot be read.")
     if not is_whole(alternative, 0, ALTERNATIVES - 1):
         raise ValueError("The settings in this file name a suggestion that is not known here.")
-    appearance = appearance and list(appearance)
+    appearance = appearance and list(map(whole, appearance))
     return dict(zip(DEFAULT_SETTINGS, (manifold, refinement, count, appearance, alternative), strict=True))
 
 
@@ -335,6 +337,11 @@ def _is_appearance(values: Any) -> bool:
         and 1 <= len(values) <= MAX_APPEARANCE
         and all(_is_number(value, -MAX_COLOUR, MAX_COLOUR) for value in values)
     )
+
+
+def whole(value: Any) -> Any:
+    """A whole number as an integer, however it was sent; anything else as it is, for the checks to refuse."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_number(value: Any, low: float, high: float) -> bool:

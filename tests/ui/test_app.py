@@ -27,6 +27,11 @@ def generate(client):
     return call
 
 
+def assert_says_what_it_is(face):
+    assert "shows nobody" in face.text["Description"]
+    assert "trainedAlgorithmicMedia" in face.text["XML:com.adobe.xmp"]
+
+
 @pytest.fixture
 def picture(tmp_path):
     def save(*size, colour="white"):
@@ -40,6 +45,7 @@ def test_a_drawing_gives_a_photo(generate, tmp_path):
     (tmp_path / "face.png").write_bytes(generate())
     with Image.open(tmp_path / "face.png") as face:
         assert (face.format, face.mode, face.size) == ("PNG", "RGB", (512, 512))
+        assert_says_what_it_is(face)
         assert np.asarray(face).std() > 5, "the face is one flat colour"
 
 
@@ -74,12 +80,20 @@ def test_a_program_must_hand_over_a_drawing(client):
 
 
 def test_an_empty_pad_gets_a_message(client, generate, picture):
-    with pytest.raises(AppError, match="canvas is empty"):
+    with pytest.raises(AppError, match="Draw something"):
         generate(path=None)
-    with pytest.raises(AppError, match="canvas is empty"):
+    with pytest.raises(AppError, match="Draw something"):
         generate(path=picture(512, 512))
-    with pytest.raises(AppError, match="canvas is empty"):
+    with pytest.raises(AppError, match="Draw something"):
         client.predict(sketch=None, manifold="all", refinement=0.5, api_name="/generate")
+
+
+def test_messages_are_in_the_language_of_the_request(server):
+    german = Client(server, verbose=False, headers={"Accept-Language": "de"})
+    with pytest.raises(AppError, match="Zeichne etwas"):
+        german.predict(sketch=None, api_name="/generate")
+    with pytest.raises(AppError, match="Einer der gewählten Plätze ist leer"):
+        german.predict(None, None, api_name="/morph")
 
 
 def test_a_tiny_picture_gets_a_message(generate, picture):
@@ -117,6 +131,7 @@ def test_a_mix_of_files_is_one_face(client):
         files = {name: handle_file(str(EXAMPLES[i])) for name, i in parts.items()}
         with Image.open(client.predict(**files, api_name="/mix")) as file:
             assert file.size == (512, 512)
+            assert_says_what_it_is(file)
             return np.asarray(file.convert("RGB"), np.float32)
 
     assert np.array_equal(mix(remainder=0), mix(left_eye=0, nose=0))

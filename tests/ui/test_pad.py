@@ -30,12 +30,15 @@ def address(seen):
     with gr.Blocks(analytics_enabled=False) as demo:
         pad = Pad(elem_id="pad", texts={"ar": {"pen": "قلم", "left_eye": "عين"}})
         gr.Textbox(elem_id="other")
-        black, nothing, load, squares = (gr.Button(elem_id=name) for name in ("black", "nothing", "load", "squares"))
+        black, nothing, load, tell, squares = (
+            gr.Button(elem_id=name) for name in ("black", "nothing", "load", "tell", "squares")
+        )
         # Every answer sends a new shadow, as the real page does.
         pad.input(lambda value: (seen.append(value), Pad.show(WHITE))[1], pad, pad, trigger_mode="multiple", queue=True)
         black.click(lambda: Pad(guide=data_url(BLACK)), None, pad)
         nothing.click(gr.skip, None, pad)
         load.click(lambda: Pad(load={"id": time.time(), "strokes": LOADED}), None, pad)
+        tell.click(lambda: Pad.replace(LOADED, tell=True), None, pad)
         squares.click(lambda: Pad.replace([SQUARE, {"tool": "pen"}, "broken"]), None, pad)
     _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False)
     yield url
@@ -301,6 +304,17 @@ def test_a_pen_presses_and_a_palm_is_ignored(visitor):
 
 
 @needs_chromium
+def test_a_stroke_keeps_only_the_points_that_are_seen(visitor):
+    turns = np.linspace(0, 2 * np.pi, 629)
+    circle = np.stack((256 + 100 * np.cos(turns), 256 + 100 * np.sin(turns)), 1)
+    (stroke,) = visitor.after(1, lambda: visitor.events("mouse", 1, *circle.tolist()))["strokes"]
+    assert 150 < len(stroke["points"]) < 250
+    assert np.allclose(np.array(stroke["points"])[[0, -1]], circle[[0, -1]], atol=1.1)
+    y, x = np.nonzero(visitor.ink())
+    assert np.abs(np.hypot(x + 0.5 - 256, y + 0.5 - 256) - 100).max() < 3 and abs(len(x) / (200 * np.pi) - 4) < 0.3
+
+
+@needs_chromium
 def test_a_shadow_arrives_under_a_stroke_under_way(visitor):
     visitor.page.wait_for_timeout(300)
     count = visitor.page.get_attribute("#pad .pad", "data-guides")
@@ -320,6 +334,7 @@ def test_python_can_replace_the_drawing(visitor):
     first = visitor.stroke((100, 100), (200, 100))["png"]
     assert visitor.after(1, lambda: visitor.page.click("#load"))["strokes"] == LOADED
     visitor.after(0, lambda: visitor.page.click("#load"))  # it is there already
+    assert visitor.after(1, lambda: visitor.page.click("#tell"))["strokes"] == LOADED, "settings may have changed"
     assert visitor.ink()[400, 120:280].all() and not visitor.ink()[:300].any()
     assert visitor.after(1, lambda: visitor.page.click("#squares"))["strokes"] == [SQUARE]
     assert visitor.box().tolist() == [40, 60, 104, 124]
@@ -332,10 +347,30 @@ def test_the_drawing_outlives_a_reload(visitor):
     value = visitor.stroke((100, 100), (200, 100))
     again = visitor.after(1, lambda: (visitor.page.reload(), visitor.ready()))
     assert (again["png"], again["strokes"]) == (value["png"], value["strokes"])
-    for junk in ("{", '{"strokes": [{"tool": "pen", "radius": 2, "points": "no"}, null, 7]}'):
-        visitor.page.evaluate("junk => localStorage.setItem('dfd-drawing', junk)", junk)
-        visitor.after(0, lambda: (visitor.page.reload(), visitor.ready()))
+    far = json.dumps({"strokes": [{**LOADED[0], "points": [[9900, 100], [100, 100]]}]})
+    for events, kept in ((0, "{"), (1, '{"strokes": [{"tool": "pen", "points": "no"}, null, 7]}'), (1, far)):
+        store = "kept => [sessionStorage, localStorage].forEach((store) => store.setItem('dfd-drawing', kept))"
+        visitor.page.evaluate(store, kept)
+        visitor.after(events, lambda: (visitor.page.reload(), visitor.ready()))
+    visitor.page.click("#pad [data-tool=move]")
+    visitor.after(0, lambda: visitor.press("larger"))  # out of Python's reach
+    visitor.after(1, lambda: visitor.press("clear"))
+    visitor.page.click("#pad [data-tool=pen]")
     assert len(visitor.stroke((100, 100), (200, 100))["strokes"]) == 1
+    visitor.after(1, lambda: visitor.press("clear"))
+    cleared = visitor.after(1, lambda: (visitor.page.reload(), visitor.ready()))
+    assert cleared["strokes"] == [], "the page is told that the paper is empty"
+
+
+@needs_chromium
+def test_each_tab_of_a_browser_has_its_own_drawing(visitor, address, seen):
+    mine = visitor.stroke((100, 100), (200, 100))["strokes"]
+    others = []
+    opened = visitor.after(1, lambda: others.append(Visitor(visitor.page.context, address, seen)))
+    assert opened["strokes"] == mine, "a new tab begins with the latest drawing"
+    assert len(others[0].stroke((100, 200), (200, 200))["strokes"]) == 2
+    others[0].page.close()
+    assert visitor.after(1, lambda: (visitor.page.reload(), visitor.ready()))["strokes"] == mine
 
 
 @needs_chromium

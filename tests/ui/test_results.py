@@ -11,6 +11,8 @@ from PIL import Image
 from dfd.ui.results import TEXTS, Results, problem, shot
 from dfd.ui.session import Session, read_session, write_session
 
+from .browsing import PATIENCE, needs_chromium
+
 SESSION = Session([{"tool": "pen", "radius": 2, "points": [[1, 2], [3, 4]]}], {"manifold": "male"})
 
 
@@ -45,3 +47,36 @@ def test_files_travel_whole():
 def test_problems_are_sentences_or_known_words():
     assert problem("nothing_drawn")["problem"] in TEXTS
     assert problem("The drawing is odd.")["problem"] == "The drawing is odd."
+
+
+@needs_chromium
+def test_a_page_shows_no_older_answer_and_keeps_the_last_faces(browser):
+    def answer(*turns):
+        def steps():
+            for turn in turns:
+                yield Results.show(shot(Image.new("RGB", (8, 8)), SESSION, turn or 9, turn)), ""
+            yield gr.skip(), "done"
+
+        return steps
+
+    with gr.Blocks(analytics_enabled=False) as demo:
+        results, done = Results(elem_id="results"), gr.Textbox(elem_id="done")
+        gr.Button(elem_id="late").click(answer(1, 3, 2), None, [results, done])
+        gr.Button(elem_id="plain").click(answer(None), None, [results, done])
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    try:
+        page.goto(demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False)[1])
+        for button, seconds in (("late", "3.00"), ("plain", "9.00")):
+            page.click(f"#{button}")
+            page.wait_for_function("document.querySelector('#done :is(input, textarea)').value === 'done'")
+            assert seconds in page.inner_text("#results figcaption")
+        page.reload()
+        page.wait_for_selector("#results .strip img")
+        page.evaluate("sessionStorage.setItem('dfd-last-faces', '[{}]')")
+        page.reload()
+        page.wait_for_selector("#results .results")
+        assert page.locator("#results .strip img").count() == 0
+    finally:
+        page.close()
+        demo.close()

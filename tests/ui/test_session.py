@@ -86,6 +86,16 @@ def test_colours_and_suggestion_are_saved_and_may_be_lacking():
     assert old.settings["appearance"] is None and old.settings["alternative"] == 0
 
 
+def test_equal_sessions_have_equal_json():
+    """Python writes 2.0 and a browser 2."""
+    strokes = [{**PEN, "radius": 2.0, "points": [[1.0, -0.0, 1.0], [2.5, 3]]}, image(box=[1.0, 2, 20.0, 30.5])]
+    settings = {"refinement": dict.fromkeys(COMPONENTS, 1.0), "appearance": [-2.0, 0.5]}
+    session = Session(strokes, settings)
+    written = write_session(session)
+    assert written == write_session(read_session(written)) and b".0" not in written
+    assert session == Session(strokes, settings) and b"[[1,0,1],[2.5,3]]" in written
+
+
 def test_who_is_drawn_hangs_on_where_the_first_stroke_begins():
     def stroke(x, y):
         return {"tool": "pen", "radius": 2, "points": [[x, y, 0.3], [x + 9, y]]}

@@ -1,5 +1,6 @@
 """What the page says: every language has all of it."""
 
+import json
 import re
 from string import Formatter
 
@@ -25,6 +26,18 @@ def test_the_page_speaks_these_languages():
     assert ENGLISH["pad"] == pad.TEXTS["en"]
     assert (ENGLISH["results"], ENGLISH["details"]) == (results.TEXTS, details.TEXTS)
     assert ENGLISH["places"] == places.TEXTS
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_no_key_stands_twice(language):
+    """JSON's readers keep the last one in silence."""
+
+    def once(pairs):
+        keys = [key for key, _ in pairs]
+        assert len(keys) == len(set(keys)), sorted({key for key in keys if keys.count(key) > 1})
+        return dict(pairs)
+
+    json.loads((texts.FOLDER / f"{language}.json").read_text("utf-8"), object_pairs_hook=once)
 
 
 @pytest.mark.parametrize("language", OTHERS)

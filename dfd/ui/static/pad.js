@@ -4,6 +4,7 @@
 // a list. Points are in pixels of the 512 x 512 canvas, on the screen and in the exported picture alike.
 
 const SIZE = 512;
+const FARTHEST = 10_000; // Python refuses points beyond
 const HISTORY = 300; // steps that can be undone
 const COLOURS = { left_eye: "#4f46e5", right_eye: "#4f46e5", nose: "#0f766e", mouth: "#be185d" };
 const RIGHT_TO_LEFT = ["ar", "ckb", "fa", "he", "ps", "ur"];
@@ -34,7 +35,7 @@ let gesture = null; // {matrix, list}: the move under way and what the drawing l
 
 /** The elements of a list from outside that make sense, in their canonical form. */
 function checked(list) {
-  const number = (value) => Number.isFinite(value) && Math.abs(value) < 1e5;
+  const number = (value) => Number.isFinite(value) && Math.abs(value) <= FARTHEST;
   const valid = (item) => {
     if (item?.tool === "image") {
       const { png, box } = item;
@@ -236,24 +237,34 @@ function emit() {
   if (props.live) trigger("input");
 }
 
+// What each tab of the browser has for itself, and what the next one begins with. Asking for either may be forbidden.
+const STORES = [() => sessionStorage, () => localStorage];
+
 /** Has the browser remember the drawing. */
 function keep() {
   if (!props.storage_key) return;
-  try {
-    localStorage.setItem(props.storage_key, JSON.stringify({ strokes }));
-  } catch {
-    // Full or forbidden: the drawing then lasts as long as the page.
+  for (const store of STORES) {
+    try {
+      store().removeItem(props.storage_key); // where there is no room, nothing older is read instead
+      store().setItem(props.storage_key, JSON.stringify({ strokes }));
+    } catch {
+      // Full or forbidden: the drawing then lasts as long as the page, or as the other one's.
+    }
   }
 }
 
 /** The list that this browser kept; null where there is none or it cannot be read. */
 function kept() {
-  try {
-    const found = JSON.parse((props.storage_key && localStorage.getItem(props.storage_key)) || "null");
-    return Array.isArray(found?.strokes) ? checked(found.strokes) : null;
-  } catch {
-    return null;
+  if (!props.storage_key) return null;
+  for (const store of STORES) {
+    try {
+      const found = JSON.parse(store().getItem(props.storage_key));
+      if (Array.isArray(found?.strokes)) return checked(found.strokes);
+    } catch {
+      // Forbidden, or not ours.
+    }
   }
+  return null;
 }
 
 /** After every change of `strokes`; `added` is the element that came on top, if that is all that changed. */
@@ -313,7 +324,11 @@ let timer = 0;
 const touches = new Map(); // pointers of the move tool -> [x, y] where they are
 let grip = null; // {matrix, points}: the matrix and the pointers' places when fingers last came or went
 
-/** Ends a move, as one step of the history. */
+/** Whether all elements of a list are where Python accepts them. */
+const inReach = (list) => list.every(({ box, points }) => (box ?? points.flatMap(([x, y]) => [x, y]))
+  .every((value) => Math.abs(value) <= FARTHEST));
+
+/** Ends a move, as one step of the history. One that leads out of reach is given up. */
 function settle() {
   clearTimeout(timer);
   find(".scale").value = 0;
@@ -324,7 +339,7 @@ function settle() {
   const { matrix, list } = gesture;
   gesture = null;
   const still = Math.abs(matrix.k - 1) < 1e-3 && Math.hypot(matrix.dx, matrix.dy) < 0.3;
-  if (still || !strokes.length) redraw();
+  if (still || !strokes.length || !inReach(list)) redraw();
   else commit(list);
 }
 
@@ -366,6 +381,30 @@ function extend(event) {
   if (last && Math.hypot(x - last[0], y - last[1]) < 1) return; // finer than any line
   const pressed = event.pointerType === "pen" && event.pressure > 0;
   points.push(pressed ? [x, y, round(event.pressure, 100)] : [x, y]);
+}
+
+/** The points of a stroke without those that change nothing to be seen, so that long drawings stay small. */
+function thinned(points) {
+  const APART = 4; // of neighbours, at most: beyond, a curve through their middles would be another one
+  const OFF = 0.5;
+  const PRESSURE = 0.05;
+  const pressure = ([, , value = 0.5]) => value;
+  /** Whether a point lies so near the chord from `a` to `b` that nobody sees that it is gone. */
+  const spare = (a, b) => ([x, y, ...rest]) => {
+    const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+    const along = clamp(((x - a[0]) * dx + (y - a[1]) * dy) / (dx * dx + dy * dy || 1), 0, 1);
+    const off = Math.hypot(x - a[0] - along * dx, y - a[1] - along * dy);
+    return off <= OFF && [a, b].every((end) => Math.abs(pressure([x, y, ...rest]) - pressure(end)) < PRESSURE);
+  };
+  const left = [points[0]];
+  let from = 0;
+  for (let to = 2; to < points.length; to++) {
+    const [a, b] = [points[from], points[to]];
+    if (Math.hypot(b[0] - a[0], b[1] - a[1]) <= APART && points.slice(from + 1, to).every(spare(a, b))) continue;
+    from = to - 1;
+    left.push(points[from]);
+  }
+  return points.length > 1 ? [...left, points.at(-1)] : left;
 }
 
 function regrip() {
@@ -431,7 +470,7 @@ ink.addEventListener("pointermove", (event) => {
 
 function lift(event) {
   if (stroke?.id === event.pointerId) {
-    const { item } = stroke;
+    const item = { ...stroke.item, points: thinned(stroke.item.points) };
     stroke = null;
     commit([...strokes, item], item);
   } else if (touches.delete(event.pointerId)) {
@@ -681,9 +720,12 @@ watch("load", async () => {
   if (load.id !== lastLoad) return; // a newer one came meanwhile
   stroke = gesture = null; // what was being drawn belonged to the old drawing
   settle();
-  // A page that answers every input with the same drawing must not go round in circles.
-  if (JSON.stringify(list) === JSON.stringify(strokes)) redraw();
-  else commit(list);
+  // A page that answers every input with the same drawing must not go round in circles; `tell` is set where it doesn't.
+  if (JSON.stringify(list) !== JSON.stringify(strokes)) commit(list);
+  else {
+    redraw();
+    if (load.tell) emit();
+  }
 });
 
 /** Begins with what this page had before, then what the browser kept, then `initial`. */
@@ -695,11 +737,13 @@ async function begin() {
     // Not a value of ours.
   }
   revision = before?.n ?? 0;
-  strokes = await loaded(checked(before?.strokes ?? kept() ?? props.initial));
+  const found = before ? null : kept();
+  strokes = await loaded(checked(before?.strokes ?? found ?? props.initial));
   paint(exported, strokes, 1);
   redraw();
   update();
-  if (strokes.length && !before) emit();
+  // Kept and empty, the paper was cleared: what the page shows beside it belongs to another drawing.
+  if (!before && (found || strokes.length)) emit();
   pad.dataset.ready = "";
 }
 

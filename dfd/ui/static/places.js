@@ -4,13 +4,36 @@
 const LETTERS = "ABCDEF";
 
 const find = (selector) => element.querySelector(selector);
-// Gradio builds components anew when their tab is opened again: what is in the places is kept by the page.
-const places = (window.dfdPlaces ??= props.initial.map((name) => (name ? example(name) : null)));
+const STORE = "dfd-places";
+// Gradio builds components anew when their tab is opened again: what is in the places is kept by the page. And it loads
+// the page anew when the connection was lost.
+const places = (window.dfdPlaces ??= kept() ?? props.initial.map((name) => (name ? example(name) : null)));
 let selected = Math.max(places.indexOf(null), 0);
 let seen;
 
 function example(name) {
   return { face: name, picture: props.examples[name] };
+}
+
+/** What this tab of the browser had in the places before the page was loaded anew; null where that is unknown. */
+function kept() {
+  const known = (entry) => entry === null || (typeof entry.face === "string" && entry.picture.startsWith("data:image/")
+    && (entry.face in props.examples || entry.face.startsWith("{")));
+  try {
+    const found = JSON.parse(sessionStorage.getItem(STORE));
+    return found.length === LETTERS.length && found.every(known) ? found : null;
+  } catch {
+    return null; // none, forbidden, or not ours
+  }
+}
+
+function keep() {
+  try {
+    sessionStorage.removeItem(STORE); // where there is no room, nothing older is read instead
+    sessionStorage.setItem(STORE, JSON.stringify(places));
+  } catch {
+    // They last as long as the page.
+  }
 }
 
 /** The text of that key in the page's language, with {words} filled in. */
@@ -84,6 +107,7 @@ function put(entry) {
   places[selected] = entry;
   const empty = places.indexOf(null);
   if (entry && empty >= 0) selected = empty;
+  keep();
   tell();
   show();
   trigger("input");

@@ -2,6 +2,8 @@
 // `props`, `trigger` and `watch`.
 
 const KEPT = 8;
+const STORE = "dfd-last-faces";
+const MOST = 2e6; // characters: others need room in the browser's store as well
 const BURST = 1500; // ms: faces that follow each other faster are one result, as when a slider is dragged
 
 const RETRY = 2000; // ms until a drawing that got no answer is sent again, doubled each time
@@ -12,9 +14,11 @@ const find = (selector) => element.querySelector(selector);
 const results = find(".results");
 const [older, strip] = [find(".old"), find(".strip")];
 // {face, session}, newest first. Gradio builds components anew when their tab is opened again, so the page keeps them;
-// the places of another tab offer them.
-let last = props.history ? (window.dfdLastFaces ?? []) : [];
+// the places of another tab offer them. And it loads the page anew when the connection was lost.
+const reloaded = props.history && !window.dfdLastFaces ? kept() : [];
+let last = props.history ? (window.dfdLastFaces ??= reloaded) : [];
 let shownAt = -Infinity;
+let shown = props.shot;
 let unanswered = 0; // requests in a row
 let retry;
 
@@ -24,6 +28,28 @@ function text(key, words = {}) {
   const known = [code, code.split("-")[0]].find((name) => props.texts[name]) ?? "en";
   const found = props.texts[known]?.[key] ?? props.texts.en[key] ?? "";
   return found.replace(/[{](.*?)[}]/g, (whole, word) => words[word] ?? whole);
+}
+
+/** The last faces that this tab of the browser had before the page was loaded anew. */
+function kept() {
+  try {
+    const known = ({ face, session }) => face.startsWith("data:image/") && typeof session === "string";
+    return JSON.parse(sessionStorage.getItem(STORE)).filter(known).slice(0, KEPT);
+  } catch {
+    return []; // none, forbidden, or not ours
+  }
+}
+
+function keep() {
+  window.dfdLastFaces = last;
+  const list = [...last];
+  let text;
+  do text = JSON.stringify(list); while (text.length > MOST && list.pop());
+  try {
+    sessionStorage.setItem(STORE, text);
+  } catch {
+    // Full or forbidden: they last as long as the page.
+  }
 }
 
 function list() {
@@ -51,7 +77,8 @@ function say() {
   results.dataset.shot = shot?.id ?? "";
 }
 
-function update() {
+/** Shows the newest shot; `listed` says whether it is one of the last faces. */
+function update(listed = true) {
   const shot = props.shot;
   clearTimeout(retry);
   unanswered = 0;
@@ -64,11 +91,11 @@ function update() {
     next.hidden = false;
     current.replaceWith(next);
     const now = performance.now();
-    if (shot.session) {
+    if (shot.session && listed) {
       const entry = { face: shot.face, session: shot.session };
       const again = now - shownAt < BURST || last[0]?.session === shot.session;
       last = [entry, ...(again ? last.slice(1) : last)].slice(0, KEPT);
-      if (props.history) window.dfdLastFaces = last;
+      if (props.history) keep();
       shownAt = now;
       list();
     }
@@ -125,13 +152,16 @@ watch("file", () => {
   deliver(props.file);
 });
 
-let shown;
+// Requests may be answered in another order than they were made in: what is older than what is shown is put back.
 watch("shot", () => {
-  if (props.shot?.id === shown) return;
-  shown = props.shot?.id;
+  if (props.shot?.id === shown?.id) return;
+  if (props.shot?.turn && props.shot.turn < shown?.turn) {
+    props.shot = shown;
+    return;
+  }
+  shown = props.shot;
   update();
 });
 new MutationObserver(() => { say(); list(); }).observe(document.documentElement, { attributeFilter: ["lang"] });
-shown = props.shot?.id;
 list();
-update();
+update(!reloaded.length); // after a reload, the face that the page comes with is nobody's drawing
