@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from dfd.data import landmarks
-from dfd.data.faces import FEMALE, MALE, UNSURE, FaceFolder
+from dfd.data.faces import FEMALE, MALE, UNSURE, FaceFolder, _read_face
 from dfd.photocopy import photocopy
 from dfd.strokes import trace
 
@@ -120,7 +120,8 @@ def test_a_changed_table_or_another_folder_gets_a_cache_of_its_own(builds, tmp_p
     assert len(set(builds)) == 3
 
 
-def test_a_photo_that_was_replaced_is_read_anew(face_folder, tmp_path):
+def test_a_photo_that_was_replaced_is_read_anew(face_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(landmarks, "available", lambda: False)
     root = face_folder(tmp_path / "faces", count=1)
     assert FaceFolder(root, tmp_path / "cache").photos.std() > 10
     Image.new("RGB", (512, 512), "red").save(root / "images/drawn-00000.webp", lossless=True)
@@ -141,44 +142,43 @@ def save_on_nothing(photo, path):
     Image.merge("RGBA", [*photo.split(), Image.new("L", photo.size, 255)]).save(path)
 
 
-@pytest.mark.parametrize("save", [save_16_bits, save_turned, save_on_nothing, lambda p, f: p.convert("CMYK").save(f)])
-def test_photos_of_other_kinds_are_read_as_people_see_them(save, face_folder, tmp_path):
-    ending = "tiff" if "lambda" in save.__name__ else "png"
-    root = face_folder(tmp_path / "faces", count=1, file_name=f"images/one.{ending}")
-    path = root / f"images/one.{ending}"
-    photo = Image.open(path).convert("RGB")
+def save_for_print(photo, path):
+    photo.convert("CMYK").save(path)
+
+
+@pytest.mark.parametrize("save", [save_16_bits, save_turned, save_on_nothing, save_for_print])
+def test_photos_of_other_kinds_are_read_as_people_see_them(save, faces, tmp_path):
+    photo = Image.fromarray(faces.photos[0])
+    path = tmp_path / ("photo.tiff" if save is save_for_print else "photo.png")
     save(photo, path)
-    grey = save is save_16_bits
-    read = FaceFolder(root, tmp_path / "cache").photos[0].astype(int)
-    assert np.abs(read - np.asarray(photo.convert("L").convert("RGB") if grey else photo)).max() <= 2
+    seen = photo.convert("L").convert("RGB") if save is save_16_bits else photo
+    assert np.abs(_read_face(path, None)[0].astype(int) - np.asarray(seen)).max() <= 2
 
 
 @pytest.mark.parametrize("kind", ["white on black", "on nothing", "large"])
-def test_drawings_of_other_kinds_have_the_same_lines(kind, face_folder, tmp_path):
-    root = face_folder(tmp_path / "faces", count=1)
-    path = root / "lines/drawn-00000.png"
-    drawing = Image.open(path).convert("L")
-    lines = np.asarray(drawing) < 128
+def test_drawings_of_other_kinds_have_the_same_lines(kind, faces, tmp_path):
+    lines = faces.lines(0)
+    drawing = Image.fromarray(np.where(lines, 0, 255).astype(np.uint8))
     if kind == "white on black":
-        ImageOps.invert(drawing).save(path)
+        drawing = ImageOps.invert(drawing)
     elif kind == "on nothing":
-        Image.merge("LA", [Image.new("L", drawing.size), ImageOps.invert(drawing)]).save(path)
+        drawing = Image.merge("LA", [Image.new("L", drawing.size), ImageOps.invert(drawing)])
     else:  # at twice the size, half as thick
-        large = Image.new("L", (1024, 1024), 255)
-        large.putdata([0 if v else 255 for v in np.kron(lines, [[1, 1], [0, 0]]).flatten()])
-        large.save(path)
-    read = FaceFolder(root, tmp_path / "cache").lines(0)
+        drawing = Image.fromarray(np.where(np.kron(lines, [[1, 1], [0, 0]]), 0, 255).astype(np.uint8))
+    drawing.save(tmp_path / "lines.png")
+    Image.fromarray(faces.photos[0]).save(tmp_path / "photo.png")
+    read = np.unpackbits(_read_face(tmp_path / "photo.png", tmp_path / "lines.png")[1], axis=1).astype(bool)
     assert lines[read].mean() > 0.9 and read[lines].mean() > 0.9
 
 
-def test_a_photo_that_is_not_square_is_named(face_folder, tmp_path):
-    root = face_folder(tmp_path / "faces", count=1)
-    Image.new("RGB", (600, 512)).save(root / "images/drawn-00000.webp")
-    with pytest.raises(ValueError, match=r"drawn-00000\.webp is 600 x 512: photos must be square"):
-        FaceFolder(root, tmp_path / "cache")
+def test_a_photo_that_is_not_square_is_named(tmp_path):
+    Image.new("RGB", (600, 512)).save(tmp_path / "wide.png")
+    with pytest.raises(ValueError, match=r"wide\.png is 600 x 512: photos must be square"):
+        _read_face(tmp_path / "wide.png", None)
 
 
-def test_without_a_column_the_size_is_the_photos(face_folder, tmp_path):
+def test_without_a_column_the_size_is_the_photos(face_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(landmarks, "available", lambda: False)
     root = face_folder(tmp_path / "faces", count=2, size=128)
     table = root / "metadata.csv"
     table.write_text(table.read_text().replace(",128,", ",,", 1))

@@ -51,25 +51,27 @@ def test_problems_are_sentences_or_known_words():
 
 @needs_chromium
 def test_a_page_shows_no_older_answer_and_keeps_the_last_faces(browser):
-    def answer(*turns):
+    def answer(name, *turns):
         def steps():
             for turn in turns:
-                yield Results.show(shot(Image.new("RGB", (8, 8)), SESSION, turn or 9, turn)), ""
-            yield gr.skip(), "done"
+                yield Results.show(shot(Image.new("RGB", (8, 8)), SESSION, turn or 9, turn)), gr.skip()
+            yield gr.skip(), name
 
         return steps
 
     with gr.Blocks(analytics_enabled=False) as demo:
         results, done = Results(elem_id="results"), gr.Textbox(elem_id="done")
-        gr.Button(elem_id="late").click(answer(1, 3, 2), None, [results, done])
-        gr.Button(elem_id="plain").click(answer(None), None, [results, done])
+        gr.Button(elem_id="late").click(answer("late", 1, 3, 2), None, [results, done])
+        gr.Button(elem_id="plain").click(answer("plain", None), None, [results, done])
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
     try:
         page.goto(demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, run_history=False)[1])
         for button, seconds in (("late", "3.00"), ("plain", "9.00")):
             page.click(f"#{button}")
-            page.wait_for_function("document.querySelector('#done :is(input, textarea)').value === 'done'")
+            page.wait_for_function(
+                "name => document.querySelector('#done :is(input, textarea)').value === name", arg=button
+            )
             assert seconds in page.inner_text("#results figcaption")
         page.reload()
         page.wait_for_selector("#results .strip img")
