@@ -171,10 +171,15 @@ def test_drawings_of_other_kinds_have_the_same_lines(kind, faces, tmp_path):
     assert lines[read].mean() > 0.9 and read[lines].mean() > 0.9
 
 
-def test_a_photo_that_is_not_square_is_named(tmp_path):
+def test_a_photo_that_is_not_square_is_named_and_so_is_what_cannot_be_read(tmp_path):
     Image.new("RGB", (600, 512)).save(tmp_path / "wide.png")
     with pytest.raises(ValueError, match=r"wide\.png is 600 x 512: photos must be square"):
         _read_face(tmp_path / "wide.png", None)
+    Image.new("RGB", (64, 64)).save(tmp_path / "photo.png")
+    (tmp_path / "broken.png").write_bytes((tmp_path / "photo.png").read_bytes()[:50])
+    for photo, lines in (("broken.png", None), ("photo.png", "broken.png")):
+        with pytest.raises(ValueError, match=r"cannot read .*broken\.png"):
+            _read_face(tmp_path / photo, lines and tmp_path / lines)
 
 
 def test_without_a_column_the_size_is_the_photos(face_folder, tmp_path, monkeypatch):
