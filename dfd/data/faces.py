@@ -67,14 +67,14 @@ def _read_photo(path: Path) -> np.ndarray:
 
 def _read_lines(path: Path) -> np.ndarray:
     """bool 512 x 512, True where a drawing, in any form that visitors may bring, has ink."""
-    ink = read_sketch(path)[0].numpy()
+    values = read_pixels(path)
     # A thin line of a larger drawing is pale when it has been reduced.
-    return ink > 0.5 * min(1, CANVAS / max(_size(path)))
+    return read_sketch(values)[0].numpy() > 0.5 * min(1, CANVAS / max(values.shape[:2]))
 
 
-def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.size
+def _side(photo: Path) -> int:
+    with Image.open(photo) as image:
+        return min(image.size)
 
 
 def _local(root: str | Path) -> Path:
@@ -213,7 +213,7 @@ class FaceFolder:
         sizes = [row.get("size") for row in self.rows]
         if not all(sizes):
             if not (folder / "sizes.npy").is_file():
-                _save(folder / "sizes.npy", np.array([min(_size(path)) for path in self._files()[0]]))
+                _save(folder / "sizes.npy", np.array([_side(path) for path in self._files()[0]]))
             measured = np.load(folder / "sizes.npy")
             sizes = [size or measured[i] for i, size in enumerate(sizes)]
         return np.array(sizes).astype(np.int64)

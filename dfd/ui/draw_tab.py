@@ -242,7 +242,7 @@ def draw_tab(engine: Engine, t: Translate) -> Pad:
         try:
             return code_text(engine.appearance_of(read_photo(path)))
         except ValueError as error:
-            raise refusal(ValueError(texts.refusal("unreadable", accept_language()))) from error
+            raise gr.Error(texts.refusal("unreadable", accept_language()), print_exception=False) from error
 
     def random_code() -> str:
         return code_text(engine.pipeline.random_appearance(secrets.randbits(32)))
