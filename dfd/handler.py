@@ -18,6 +18,9 @@ from PIL import Image
 
 from dfd.pipeline import DeepFaceDrawingPipeline
 
+#: What a request's picture may be; Pillow knows others, of which EPS is a program.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP")
+
 #: Arguments of the pipeline that a request may give.
 PARAMETERS = ("manifold", "refinement", "num_neighbors", "emphasis", "appearance")
 
@@ -74,7 +77,7 @@ def read_image(inputs: Any) -> Image.Image:
     """A request's drawing. Text is never taken for a path or an address.
 
     Args:
-        inputs: base64 text, data URL, bytes of an image file, or PIL image.
+        inputs: base64 text, data URL, bytes of an image file in one of `FORMATS`, or PIL image.
 
     Raises:
         ValueError: anything else.
@@ -92,6 +95,6 @@ def read_image(inputs: Any) -> Image.Image:
     if not isinstance(inputs, bytes):
         raise ValueError(f'"inputs" must be base64 text, bytes or a PIL image, got {type(inputs).__name__}')
     try:
-        return Image.open(io.BytesIO(inputs))
+        return Image.open(io.BytesIO(inputs), formats=FORMATS)
     except Exception as error:  # PIL's readers let through whatever a broken file makes them raise
         raise ValueError('"inputs" holds no picture that can be read') from error
