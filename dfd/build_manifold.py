@@ -23,7 +23,6 @@ with needs_extra("train", "building a manifold", __name__):
     from dfd.components import COMPONENTS
     from dfd.data.faces import FaceFolder
     from dfd.data.pairs import encode_plain, load_photos
-    from dfd.files import file_hash
     from dfd.manifold import ComponentManifold
     from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, ImageSynthesis, LineExtractor
     from dfd.pipeline import DeepFaceDrawingPipeline
@@ -65,7 +64,7 @@ def build_manifold(
         parts = tqdm(np.split(indices, range(BATCH, len(indices), BATCH)), desc="appearances", unit="batch")
         appearance = torch.cat([appearance_encoder(load_photos(faces, part))[0] for part in parts])
     ids, genders = faces.sample_ids[indices], faces.genders[indices]
-    return ComponentManifold.from_codes(codes, ids, genders, appearance, file_hash(faces.table))
+    return ComponentManifold.from_codes(codes, ids, genders, appearance, faces.names_sha256())
 
 
 def load_mean(cls: type[ModelMixin], folders: Sequence[Path]) -> ModelMixin:

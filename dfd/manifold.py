@@ -87,7 +87,7 @@ class Projection:
     Attributes:
         latents: component -> float32 N x D, ready for the feature mapping.
         neighbors: component -> `Neighbors`. Those of a component that was not drawn are the samples that gave
-            its code, with distances from that code.
+            its code, with distances from that code before it was emphasised.
         appearance: float32 N x A, the likely one of what was drawn, before refinement, so that colours stay while a
             slider moves or alternatives are looked through; None when the bank has no appearance codes.
     """
@@ -104,7 +104,7 @@ class ComponentManifold(Model):
         num_samples: M.
         latent_dim: D, the length of a code.
         appearance_dim: A, the length of an appearance code; 0 for none.
-        data_sha256: of the table (`metadata.csv`) whose rows the samples' ids are; None if that is not known.
+        data_sha256: `FaceFolder.names_sha256` of the faces whose rows the samples' ids are; None if not known.
 
     Buffers: `codes.<component>` M x D, `sample_ids` int64 M, `genders` uint8 M (see `GENDERS`), and
     when A > 0 `appearance` M x A, with `appearance_slope` and `appearance_offset`, which tell the likely appearance of
@@ -146,7 +146,7 @@ class ComponentManifold(Model):
             sample_ids: M whole numbers.
             genders: M labels, see `GENDERS`.
             appearance: M x A, or None.
-            data_sha256: of the table whose rows `sample_ids` are, if it is known.
+            data_sha256: `FaceFolder.names_sha256` of the faces whose rows `sample_ids` are, if it is known.
 
         Raises:
             ValueError: a component is missing, shapes differ, a value is not finite, a label is unknown, or M
@@ -299,7 +299,8 @@ class ComponentManifold(Model):
 
         What is projected is the code aimed at the subset, see `aim`. A component that was not drawn takes its code,
         whatever the refinement, from the samples that are nearest in all drawn components together; the same weighted
-        samples serve everything that a drawing lacks, so that a half-finished face is still one person.
+        samples serve everything that a drawing lacks, so that a half-finished face is still one person. Last, all are
+        emphasised.
 
         Args:
             latents: component -> N x D, for all five; rows of components that were not drawn are not used.

@@ -68,7 +68,7 @@ LOAD_OPTIONS = (
     "variant",
 )
 
-#: How distinct drawn parts are made, see `dfd.manifold.ComponentManifold.emphasize`; 0 as in the paper.
+#: How distinct eyes, nose and mouth are made, see `dfd.manifold.ComponentManifold.emphasize`; 0 as in the paper.
 DEFAULT_EMPHASIS = 1.0
 
 #: A component counts as drawn from this much ink on (in pixels, summed): a speck is no eye.
@@ -420,7 +420,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
             rows: int64 N, rows of the bank, as in `Neighbors.indices`.
 
         Returns:
-            float32 N x 1 x H x W, ink in [0, 1]; H and W are the window's (the remainder's may be reduced).
+            float32 N x 1 x H x W, ink in [0, 1]; H and W are the window's, divided by the auto-encoder's `pool`.
         """
         codes = self.manifold.codes.get_buffer(component)
         latents = codes[rows.to(codes.device)].to(self.device)
@@ -613,6 +613,8 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
                 `random_appearance`; None takes the drawing's likely one, and a seed, a whole number from 0, varies
                 that as people vary (`recolor`), the same for the same seed. N is the number of drawings, or of faces
                 where there are alternatives.
+            emphasis: how distinct eyes, nose and mouth are made, which rough drawings leave ordinary, in [0, 2]; 0 as
+                in the paper. It does more with less refinement, with components that were not drawn too.
             return_dict: False returns the tuple (images, sketches, latents, shadow, neighbors).
             num_alternatives: how many different completions of each unfinished drawing, from 1 to 16. The first is
                 the one that a single completion gives. Everything returned but the sketches has N x num_alternatives
@@ -742,7 +744,7 @@ class DeepFaceDrawingPipeline(DiffusionPipeline):
         return [made[id(face)] for face in faces]
 
     def _statistics(self) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-        """Component and "appearance" -> mean and standard deviation of the training samples' codes."""
+        """Component and "appearance" -> mean and standard deviation of training codes, see `FeatureMapping`."""
         model = self.feature_mapping
         means, spreads = model.latent_mean.float(), model.latent_std.float()
         found = {name: (means[i], spreads[i]) for i, name in enumerate(COMPONENTS)}

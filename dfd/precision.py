@@ -1,7 +1,8 @@
 """Which precision this machine synthesises fastest in: measured, where the processor computes in both.
 
 On two cores with avx512_bf16, bfloat16 takes 0.74 of float32's time for a face and 0.62 for a shadow
-(`docs/benchmark.md`), and changes a pixel of a face by 0.2 of 255 on average, by 3 at most. Processors without such instructions have to imitate it.
+(`docs/benchmark.md`), and changes a pixel of a face by 0.2 of 255 on average, by 3 at most. Processors without such
+instructions have to imitate it.
 """
 
 from __future__ import annotations

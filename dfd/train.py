@@ -41,7 +41,7 @@ def _stage(stages, stage: str, options: type, help: str) -> argparse.ArgumentPar
             "--windows",
             dest="layout",
             type=_layout,
-            help="JSON from `python -m dfd.data windows`, the same for all stages; that of --start-from, if it has one",
+            help="JSON from `python -m dfd.data windows`; without, that of the weights, if they have one",
         )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--mixed-precision", choices=["bf16", "no"], help="on this machine %(default)s is the faster")

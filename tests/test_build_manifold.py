@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from dfd import DeepFaceDrawingPipeline
 from dfd.build_manifold import load_mean, main, save_pipeline
-from dfd.files import file_hash
+from dfd.data.faces import FaceFolder
 from dfd.models import ImageSynthesis, LineExtractor, presets
 
 
@@ -42,7 +42,7 @@ def test_test_faces_never_enter_the_bank(built):
     assert bank["sample_ids"].tolist() == [0, 1, 2]
     assert bank["appearance"].shape == (3, 4)
     config = json.loads((built / "out" / "manifold" / "config.json").read_text())
-    assert config["data_sha256"] == file_hash(built / "faces" / "metadata.csv")
+    assert config["data_sha256"] == FaceFolder(built / "faces", built / "cache").names_sha256()
 
 
 def test_a_folder_without_faces_for_the_bank_is_one_sentence(built):

@@ -1,10 +1,10 @@
 """Reads a face folder (Hugging Face image folder with `metadata.csv`) through a fast on-disk cache.
 
-Columns used: `file_name` (photo); optional: `line_file_name` (line drawing; without it the binarised photocopy
-serves), `split` (`train` or `test`, default `train`), `size` (px; without it the photo's shorter side), `gender`
-(`male` or `female`), `gender_source` (`unsure` excludes the sample from both subsets), `age_estimate` (years: who has
-wrinkles), `source` (faces of one source are alike, `dfd.training.meanings`) and `group` (for which
-`dfd.evaluate` gives figures).
+Columns used: `file_name` (photo); optional: `line_file_name` (line drawing, lines of about 1 px at 512; without it the
+binarised photocopy serves), `split` (`train` or `test`, default `train`), `size` (px; without it the photo's shorter
+side), `gender` (`male`, `female` or `unsure`), `gender_source` (`unsure` excludes the sample from both subsets),
+`age_estimate` (years: who has wrinkles), `source` (faces of one source are alike, `dfd.training.meanings`) and `group`
+(for which `dfd.evaluate` gives figures).
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import hashlib
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from huggingface_hub import snapshot_download
 from PIL import Image
 from tqdm import tqdm
@@ -75,6 +77,21 @@ def _read_lines(path: Path) -> np.ndarray:
 def _side(photo: Path) -> int:
     with Image.open(photo) as image:
         return min(image.size)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds off other processes that make the same cache."""
+    lock = FileLock(f"{folder}.lock")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _local(root: str | Path) -> Path:
@@ -146,6 +163,9 @@ class FaceFolder:
         if cut is not None:  # a test face whose row lost its end would be trained on
             raise ValueError(f"{table}: row {cut} has not as many fields as there are columns; is it cut off?")
         self.sample_ids = np.arange(len(self.rows))
+        odd = next((who for row in self.rows if (who := row.get("gender")) and who not in GENDERS), None)
+        if odd is not None:
+            raise ValueError(f"{table}: gender must be one of {', '.join(GENDERS)}, or empty, got {odd!r}")
         self.genders = np.array([self._gender(row) for row in self.rows], dtype=np.uint8)
         self._root = root
         odd = next((size for row in self.rows if (size := row.get("size")) and not size.isdecimal()), None)
@@ -156,25 +176,10 @@ class FaceFolder:
         if unknown:
             raise ValueError(f"{table} has the splits {', '.join(sorted(unknown))}; accepted are train and test")
         folder = Path(cache) / self._key()
-        if not folder.is_dir():
-            self._build(folder)
+        # Of several processes that lack something one makes it, and the others wait.
+        with _alone(folder) if self._lacks_something(folder) else nullcontext():
+            self._make_and_open(folder)
         self.sizes = self._sizes(folder)
-        self.photos = np.load(folder / "photos.npy", mmap_mode="r")
-        self._bits = np.load(folder / "lines.npy", mmap_mode="r")
-        self.photocopies = np.load(folder / "photocopies.npy", mmap_mode="r")
-        if not (folder / "stroke_points.npy").is_file():
-            self._trace(folder)
-        if not (folder / "landmarks.npy").is_file() and landmarks.available():
-            self._mark(folder)
-        looks = {
-            "chin_shades": self._look_for_beards,
-            "glasses": self._look_for_glasses,
-            "hair": self._look_for_hair,
-            "curls": self._look_for_curls,  # in the hair
-        }
-        for name, look_for in looks.items():
-            if (folder / "landmarks.npy").is_file() and not (folder / f"{name}.npy").is_file():
-                look_for(folder)
         self._points = np.load(folder / "stroke_points.npy", mmap_mode="r")
         self._stroke_starts = np.load(folder / "stroke_starts.npy")
         self._face_starts = np.load(folder / "stroke_faces.npy")
@@ -185,11 +190,15 @@ class FaceFolder:
             self._hair = np.load(folder / "hair.npy", mmap_mode="r")
             self._curls = np.load(folder / "curls.npy")
 
+    def names_sha256(self) -> str:
+        """Of the photos' names in the order of the table: which face a row's number stands for. Labels may change."""
+        return hashlib.sha256("\n".join(row["file_name"] for row in self.rows).encode()).hexdigest()
+
     @staticmethod
     def _gender(row: dict[str, str]) -> int:
         if row.get("gender_source") == "unsure":
             return UNSURE
-        return GENDERS.get(row.get("gender", ""), UNSURE)
+        return GENDERS[row.get("gender") or "unsure"]
 
     def _files(self) -> tuple[list[Path], list[Path | None]]:
         """The photos and the line drawings."""
@@ -217,6 +226,34 @@ class FaceFolder:
             measured = np.load(folder / "sizes.npy")
             sizes = [size or measured[i] for i, size in enumerate(sizes)]
         return np.array(sizes).astype(np.int64)
+
+    @staticmethod
+    def _lacks_something(folder: Path) -> bool:
+        made = {file.stem for file in folder.glob("*.npy")}
+        if not {"photos", "stroke_points"} <= made:
+            return True
+        return "curls" not in made if "landmarks" in made else landmarks.available()  # the curls are made last
+
+    def _make_and_open(self, folder: Path) -> None:
+        """Makes what the cache lacks, and opens what all the rest is made of."""
+        if not folder.is_dir():
+            self._build(folder)
+        self.photos = np.load(folder / "photos.npy", mmap_mode="r")
+        self._bits = np.load(folder / "lines.npy", mmap_mode="r")
+        self.photocopies = np.load(folder / "photocopies.npy", mmap_mode="r")
+        if not (folder / "stroke_points.npy").is_file():
+            self._trace(folder)
+        if not (folder / "landmarks.npy").is_file() and landmarks.available():
+            self._mark(folder)
+        looks = {
+            "chin_shades": self._look_for_beards,
+            "glasses": self._look_for_glasses,
+            "hair": self._look_for_hair,
+            "curls": self._look_for_curls,  # in the hair
+        }
+        for name, look_for in looks.items():
+            if (folder / "landmarks.npy").is_file() and not (folder / f"{name}.npy").is_file():
+                look_for(folder)
 
     def _build(self, folder: Path) -> None:
         photos, lines = self._files()

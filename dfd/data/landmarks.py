@@ -16,9 +16,6 @@ from scipy.ndimage import gaussian_filter
 from dfd.components import CANVAS
 from dfd.extras import missing_extra
 
-#: 68 landmarks in dlib's order, then the pupils of the picture's left and right eye.
-COUNT = 70
-
 #: left, top, right, bottom in px of 512: mean of dlib's detections on 18 aligned faces (spread 3 to 17 px); landmarks
 #: found from it differ by 0.5 px on average from those found from each face's own box (measured).
 BOX = (97, 157, 404, 463)
@@ -63,7 +60,7 @@ def find(photo: np.ndarray) -> np.ndarray:
         photo: uint8 512 x 512 x 3 RGB, eyes at (0.38, 0.47) and (0.62, 0.47) of the side.
 
     Returns:
-        float32 70 x 2 (x, y) in px.
+        float32 70 x 2 (x, y) in px: 68 landmarks in dlib's order, then the pupils of the picture's left and right eye.
 
     Raises:
         ImportError: the packages of the extra `evaluation` are missing.

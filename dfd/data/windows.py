@@ -33,18 +33,6 @@ MASK_NAMES = {
 MASK_FILE = re.compile(rf"(?P<face>.+)_(?P<mask>{'|'.join(MASK_NAMES)})\.png", re.IGNORECASE)
 
 
-def windows_from_masks(folder: str | os.PathLike) -> dict[str, list[int]]:
-    """Windows for the masks under `folder`, as `dfd.components.Layout` takes them.
-
-    Returns:
-        part -> `[x, y, size]`, whole pixels of the 512 x 512 canvas, inside it.
-
-    Raises:
-        ValueError: see `mask_centres`.
-    """
-    return windows_from_centres(mask_centres(folder))
-
-
 def mask_centres(folder: str | os.PathLike) -> dict[str, np.ndarray]:
     """Centres (of mass) of the parts of every face.
 

@@ -11,7 +11,6 @@ from PIL import Image
 
 from dfd.components import CANVAS, COMPONENTS
 from dfd.data.faces import FaceFolder
-from dfd.files import file_hash
 from dfd.manifold import ComponentManifold
 from dfd.pipeline import DeepFaceDrawingPipeline
 
@@ -91,14 +90,14 @@ def from_folder(folder: Path, faces: FaceFolder, indices: np.ndarray) -> Method:
 
 
 def knows_bank(pipe: DeepFaceDrawingPipeline, faces: FaceFolder) -> bool:
-    """Whether the bank's samples are rows of these faces' table, as far as the bank says of which table they are.
+    """Whether the bank's samples are rows of these faces' table, as far as the bank says of which faces they are.
 
     Raises:
         ValueError: the pipeline has no bank.
     """
     if pipe.manifold is None:
         raise ValueError("this pipeline has no manifold: there is nothing to project on")
-    return pipe.manifold.config.data_sha256 in (None, file_hash(faces.table))
+    return pipe.manifold.config.data_sha256 in (None, faces.names_sha256())
 
 
 def without_faces(pipe: DeepFaceDrawingPipeline, indices: np.ndarray) -> tuple[DeepFaceDrawingPipeline, int]:

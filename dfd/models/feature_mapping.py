@@ -17,8 +17,8 @@ from dfd.models.blocks import LatentDecoder, latent_grid
 class FeatureMapping(Model):
     """Codes of the five components -> one feature map of the canvas.
 
-    Codes are standardised by the training codes' mean and spread, which this model keeps (`set_statistics`):
-    fed raw, they made training diverge or crawl (measured). Callers handle raw codes only.
+    Codes are standardised by mean and spread of the training codes with which its training began, which this model
+    keeps (`set_statistics`): fed raw, they made training diverge or crawl (measured). Callers handle raw codes only.
 
     Args:
         windows: part -> (x, y, size) in canvas pixels; None takes the official windows.

@@ -29,6 +29,7 @@ from dfd.training.run import (
     learning_rate_factor,
     set_learning_rate,
     total_steps,
+    write_layout,
 )
 
 CLIP_NORM = 1.0
@@ -103,8 +104,11 @@ def train(options: Options) -> Path:
 
     Raises:
         TrainingDiverged: a loss is not finite; the last good checkpoint stays.
-        ValueError: there are no faces to train on, or weights, windows and checkpoint do not fit.
+        ValueError: there are no faces to train on, or weights, windows and checkpoint do not fit, or encoders are to be
+            frozen that were never trained.
     """
+    if options.freeze_encoders and options.start_from is None:
+        raise ValueError("new encoders know nothing yet: to freeze encoders, start from a folder with trained ones")
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
     layout = chosen_layout(options)
     faces = FaceFolder(options.data, options.cache)
@@ -138,6 +142,7 @@ def train(options: Options) -> Path:
         return values
 
     def save_models(folder: Path) -> None:
+        write_layout(layout, folder)
         for name, model in average.module.autoencoders.items():
             model.save_pretrained(folder / f"{name}_autoencoder")
 

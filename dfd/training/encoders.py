@@ -36,6 +36,7 @@ from dfd.training.run import (
     learning_rate_factor,
     set_learning_rate,
     total_steps,
+    write_layout,
 )
 
 #: How often faces with beards or glasses and old ones are seen, in times of the others: what is drawn of them alone
@@ -158,6 +159,7 @@ def train(options: Options) -> Path:
         return values
 
     def save_models(folder: Path) -> None:
+        write_layout(layout, folder)
         for name, model in autoencoders.items():
             averaged = deepcopy(model)
             averaged.encoder.load_state_dict(average.module.encoders[name].state_dict())

@@ -76,7 +76,8 @@ def train(options: Options) -> Path:
 
     Raises:
         TrainingDiverged: a loss is not finite; the last good checkpoint stays.
-        ValueError: see `dfd.training.autoencoders.train`.
+        ValueError: `side` is nothing that the network can halve as often as it does, or see
+            `dfd.training.autoencoders.train`.
     """
     accelerator = Accelerator(mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available())
     faces = FaceFolder(options.data, options.cache)
@@ -86,6 +87,8 @@ def train(options: Options) -> Path:
         model = LineExtractor.from_pretrained(options.start_from / "line_extractor")
     else:
         model = LineExtractor(WIDTHS[options.preset])
+    if options.side < 1 or options.side % model.multiple:
+        raise ValueError(f"side must be a multiple of {model.multiple} px, got {options.side}")
     model = model.to(accelerator.device, memory_format=torch.channels_last)
     optimizer, average = adamw_and_average(model, options)
     state = {"model": model, "optimizer": optimizer, "average": average}

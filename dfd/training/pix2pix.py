@@ -1,4 +1,9 @@
-"""The baseline: a plain pix2pix (Isola et al. 2017), trained on the same drawings and photos as stage II."""
+"""The baseline: a plain pix2pix (Isola et al. 2017), trained on photos and drawings made as those of stage II.
+
+Two things differ. Faces are drawn evenly here; stage II sees seldom ones more often. And a drawing that says something
+on purpose (`dfd.training.meanings`) is replaced by the plain lines as a whole; a stage II that trains encoders replaces
+only the codes of the components that say it.
+"""
 
 from __future__ import annotations
 

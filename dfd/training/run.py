@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,18 +15,22 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast
+from accelerate.utils import broadcast, gather
 from PIL import Image
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from dfd.checks import check_whole
 from dfd.components import Layout
+from dfd.data.windows import write_windows
 from dfd.files import whole_file
 from dfd.precision import computes_in_bfloat16
 
 WARMUP_STEPS = 100
 FINAL_LEARNING_RATE = 0.05
+
+#: Beside auto-encoders: the windows whose crops they know.
+WINDOWS_FILE = "windows.json"
 
 #: Options that a resumed run must have as it was begun: the checkpoint's state would not fit, or the option would do
 #: nothing, or images would be counted wrongly.
@@ -78,16 +82,38 @@ class RunOptions:
 def chosen_layout(options: RunOptions) -> Layout:
     """Where the components lie: as in the weights that training starts from, if they say so, else as asked for.
 
+    Weights are those of `start_from` and, where a training has that option, of `autoencoders`.
+
     Raises:
-        ValueError: both say so, and differ.
+        ValueError: two of them say so, and differ; or a file of windows is damaged.
     """
-    config = options.start_from / "feature_mapping" / "config.json" if options.start_from else None
-    if config is None or not config.is_file():
-        return options.layout or Layout()
-    layout = Layout(json.loads(config.read_text())["windows"])
-    if options.layout is not None and options.layout.windows != layout.windows:
-        raise ValueError(f"the weights in {options.start_from} have other windows: leave out --windows")
-    return layout
+    files = []
+    if options.start_from is not None:
+        config = options.start_from / "feature_mapping" / "config.json"
+        files.append(config if config.is_file() else options.start_from / WINDOWS_FILE)
+    if (autoencoders := getattr(options, "autoencoders", None)) is not None:
+        files.append(autoencoders / WINDOWS_FILE)
+    layout = options.layout
+    for file in filter(Path.is_file, files):
+        stored = _read_layout(file)
+        if layout is not None and layout.windows != stored.windows:
+            what = "leave out --windows" if options.layout is not None else f"they differ from those of {files[0]}"
+            raise ValueError(f"the weights of {file} have other windows: {what}")
+        layout = stored
+    return layout or Layout()
+
+
+def _read_layout(file: Path) -> Layout:
+    try:
+        stored = json.loads(file.read_text())
+        return Layout(stored["windows"] if file.name == "config.json" else stored)
+    except (ValueError, AttributeError) as error:  # AttributeError: JSON, but not of names
+        raise ValueError(f"no windows can be read from {file}: {error}") from error
+
+
+def write_layout(layout: Layout, folder: Path) -> None:
+    """Writes windows into the folder of the auto-encoders that were trained on them, for `chosen_layout`."""
+    write_windows({name: [w.x, w.y, w.size] for name, w in layout.windows.items()}, folder / WINDOWS_FILE)
 
 
 @dataclass(kw_only=True)
@@ -149,14 +175,19 @@ class Run:
         options: `output` is the folder, made if it does not exist; at most `save_minutes` of training are lost when the
             process is killed.
         state: name -> object with `state_dict` and `load_state_dict`; all of it is saved and resumed.
+        optional: names of the state that older checkpoints lack. `lacking` has those that the resumed one lacked.
     """
 
-    def __init__(self, options: RunOptions, accelerator: Accelerator, state: Mapping[str, Any]):
+    def __init__(
+        self, options: RunOptions, accelerator: Accelerator, state: Mapping[str, Any], optional: Collection[str] = ()
+    ):
         self.options = options
         self.begun = {**options.fixed, "processes": str(accelerator.num_processes)}
         self.folder = options.output
         self.accelerator = accelerator
         self.state = state
+        self.optional = optional
+        self.lacking: set[str] = set()
         self.save_seconds = options.save_minutes * 60
         self.saved_at = self.logged_at = time.monotonic()
         self.images_since_log = 0
@@ -168,8 +199,27 @@ class Run:
         """Loads the last checkpoint, if there is one, and returns the number of steps already done.
 
         Raises:
-            ValueError: it cannot be read, or belongs to another training or to other `FIXED` options.
+            ValueError: it cannot be read, or belongs to another training or to other `FIXED` options, or not all
+                processes found the same one.
         """
+        try:
+            step = self._load()
+        except Exception:
+            self._steps_of_all(-1)  # the others wait for this process there
+            raise
+        steps = self._steps_of_all(step)
+        if len(set(steps)) > 1:
+            found = ", ".join("unusable" if s < 0 else str(s) for s in steps)
+            raise ValueError(
+                f"the processes found different checkpoints (steps {found}): --output must be on a disk that all "
+                "machines share"
+            )
+        return step
+
+    def _steps_of_all(self, step: int) -> list[int]:
+        return gather(torch.tensor([step], device=self.accelerator.device)).tolist()
+
+    def _load(self) -> int:
         path = self.folder / "checkpoint.pt"
         if not path.is_file():
             return 0
@@ -185,11 +235,13 @@ class Run:
                     f"{path} was begun with {name} {value}, not {now}: go on with that, or into another folder"
                 )
         step = stored.pop("step")
-        if set(stored) != set(self.state):
+        self.lacking = set(self.state) - set(stored)
+        if not self.lacking <= set(self.optional) or not set(stored) <= set(self.state):
             raise ValueError(f"{path} holds {sorted(stored)}, this run needs {sorted(self.state)}: other options?")
         try:
             for name, target in self.state.items():
-                target.load_state_dict(stored[name])
+                if name in stored:
+                    target.load_state_dict(stored[name])
         except (RuntimeError, KeyError) as error:
             raise ValueError(f"{path} holds networks of other shapes: choose another folder") from error
         return step

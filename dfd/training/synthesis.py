@@ -32,7 +32,15 @@ from dfd.models.line_extractor import LineExtractor
 from dfd.training.lite0 import CHANNELS, Lite0Features
 from dfd.training.losses import ADVERSARIAL, feature_matching, gaussian_divergence, line_distance, perceptual
 from dfd.training.meanings import measured_ways, moved_on, told
-from dfd.training.run import Run, RunOptions, chosen_layout, learning_rate_factor, set_learning_rate, total_steps
+from dfd.training.run import (
+    Run,
+    RunOptions,
+    chosen_layout,
+    learning_rate_factor,
+    set_learning_rate,
+    total_steps,
+    write_layout,
+)
 
 #: Loss weights and optimiser settings of the prototype, known to train stably.
 LOSS_WEIGHTS = {"l1": 4.0, "preview": 2.0, "perceptual": 1.0, "kl": 0.002, "swapped": 1.0, "lines": 4.0, "codes": 0.3}
@@ -238,10 +246,14 @@ class SynthesisTrainer:
             betas=(0.5, 0.99),
             fused=True,
         )
-        self.ema = EMAModel(self.raw_generator.parameters(), decay=options.ema_decay)
+        self.ema = EMAModel(self.averaged_tensors(), decay=options.ema_decay)
         self.manifold: ComponentManifold | None = None
-        self.set_goals({})
+        self.ways: dict[str, dict[str, torch.Tensor]] = {}  # on which marks move goals, see `dfd.training.meanings`
         self.state = {"generator": self.raw_generator, "optimizer": self.optimizer, "ema": self.ema}
+        self.teachers: nn.ModuleDict | None = None
+        if options.train_encoders:
+            self.teachers = deepcopy(self.raw_generator.encoders).eval().requires_grad_(False)
+            self.state["teachers"] = self.teachers
         self.raw_discriminator = build_discriminator(options.discriminator)
         self.discriminator_loss, self.generator_loss = ADVERSARIAL[options.adversarial_loss]
         if self.raw_discriminator is not None:
@@ -262,30 +274,37 @@ class SynthesisTrainer:
                 self.raw_discriminator, self.discriminator_optimizer
             )
 
+    def averaged_tensors(self) -> list[nn.Parameter]:
+        """What the moving average is of: the generator's parameters, and its BatchNorm statistics (preset `paper`).
+
+        The statistics come last, for checkpoints of runs that averaged parameters alone, and as parameters on the same
+        memory, because `EMAModel` only copies what needs no gradient.
+        """
+        statistics = (b for name, b in self.raw_generator.named_buffers() if "running_" in name)
+        return [*self.raw_generator.parameters(), *map(nn.Parameter, statistics)]
+
     @contextmanager
     def averaged(self):
-        """The generator with its moving average's weights, for as long as the block lasts."""
-        self.ema.store(self.raw_generator.parameters())
-        self.ema.copy_to(self.raw_generator.parameters())
+        """The generator with its moving average's weights and statistics, for as long as the block lasts."""
+        self.ema.store(self.averaged_tensors())
+        self.ema.copy_to(self.averaged_tensors())
         self.raw_generator.eval()
         try:
             yield
         finally:
-            self.ema.restore(self.raw_generator.parameters())
+            self.ema.restore(self.averaged_tensors())
 
     def set_manifold(self, latents: Mapping[str, torch.Tensor], ids: torch.Tensor) -> None:
         """Sets the codes (component -> M x D) of the training drawings that `refine` projects onto, and their ids."""
         self.manifold = ComponentManifold.from_codes(latents, ids, torch.full((len(ids),), GENDERS["unsure"]))
 
-    def set_goals(self, ways: dict[str, dict[str, torch.Tensor]]) -> None:
+    def renew_teachers(self) -> None:
         """Sets what drawings are to mean from now on: what their line drawings mean now, moved on the ways.
 
         The goals are frozen encoders': with the moving ones' own, the codes of left eyes ran away, and were 10^10 times
         as large after 300 steps (measured).
         """
-        self.ways, self.teachers = ways, None
-        if self.options.train_encoders:
-            self.teachers = deepcopy(self.raw_generator.encoders).eval().requires_grad_(False)
+        self.teachers.load_state_dict(self.raw_generator.encoders.state_dict())
 
     def refine(
         self, latents: dict[str, torch.Tensor], ids: torch.Tensor, rng: np.random.Generator
@@ -367,10 +386,12 @@ class SynthesisTrainer:
             return self.disturb(codes, pairs.ids, rng)
 
         seen = torch.cat([pairs.drawings, pairs.lines]) if options.train_encoders else sketches
+        # Without an appearance encoder nothing would be swapped, and the step only lose its losses of colours.
+        share = 0 if self.raw_generator.appearance_encoder is None else options.swapped_share
         with self.accelerator.autocast():
             with torch.no_grad():
                 real_features = [self.features(view) for view in views(photos, corner)]
-            looks, swapped = swap_appearances(other_framing(photos, rng), options.swapped_share, rng)
+            looks, swapped = swap_appearances(other_framing(photos, rng), share, rng)
             made, preview, losses["kl"] = self.generator(seen, looks, change)
             fake_features = [self.features(view) for view in views(made, corner)]
         if self.line_extractor is not None:  # whatever the colours, lines are where the photo has them
@@ -407,7 +428,7 @@ class SynthesisTrainer:
         self.accelerator.backward(total)
         losses["gradient"] = self.accelerator.clip_grad_norm_(self.raw_generator.parameters(), CLIP_NORM)
         self.optimizer.step()
-        self.ema.step(self.raw_generator.parameters())
+        self.ema.step(self.averaged_tensors())
         if adversarial:
             set_learning_rate(self.discriminator_optimizer, learning_rate)
             with self.accelerator.autocast():
@@ -429,7 +450,8 @@ def train(options: Options) -> Path:
         TrainingDiverged: a loss is not finite; the last good checkpoint stays.
         ValueError: auto-encoders or data do not fit.
     """
-    # Buffers are not broadcast: the discriminator runs twice before its backward pass, and they need no averaging.
+    # Buffers are not broadcast: the discriminator runs twice before its backward pass. BatchNorm's statistics (preset
+    # paper) are then each process's own; the main process's moving average of its own is what is saved.
     kwargs = DistributedDataParallelKwargs(broadcast_buffers=False)
     accelerator = Accelerator(
         mixed_precision=options.mixed_precision, cpu=not torch.cuda.is_available(), kwargs_handlers=[kwargs]
@@ -443,30 +465,34 @@ def train(options: Options) -> Path:
     models = build_models(options, encoders)
     trainer = SynthesisTrainer(encoders, models, options, total_steps(options, accelerator), accelerator)
     layout = trainer.layout
-    run = Run(options, accelerator, trainer.state)
+    run = Run(options, accelerator, trainer.state, optional=("teachers",))
     done = run.resume()
+    if "teachers" in run.lacking:
+        trainer.renew_teachers()
     ids = torch.from_numpy(faces.sample_ids[indices])
 
-    def encode_all() -> dict[str, torch.Tensor]:
-        return encode_plain(faces, indices, trainer.encode, accelerator.device, quiet=not accelerator.is_main_process)
+    def encode(sketches: torch.Tensor) -> dict[str, torch.Tensor]:
+        return trainer.encode(sketches, trainer.teachers)
 
-    def set_samples(codes: dict[str, torch.Tensor]) -> None:
+    def set_samples() -> dict[str, torch.Tensor]:
+        codes = encode_plain(faces, indices, encode, accelerator.device, quiet=not accelerator.is_main_process)
         if len(indices) > NEIGHBORS:
             trainer.set_manifold(codes, ids)
         if options.train_encoders:
-            trainer.set_goals(measured_ways(codes, faces, indices))
+            trainer.ways = measured_ways(codes, faces, indices)
+        return codes
 
-    codes = encode_all()
+    codes = set_samples()
     if done == 0:  # of a start from other weights too: the encoders may have gone on since
         models["feature_mapping"].set_statistics(codes)
-    set_samples(codes)
     trainer.distribute()
     held_out = faces.held_out(options.min_size)
     choice = with_seldom_ones(faces, indices, OFTENER)
 
     def step(number: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        if options.train_encoders and number % RENEWAL == 0 and number > done:
-            set_samples(encode_all())
+        if options.train_encoders and number % RENEWAL == 0 and number > 0:
+            trainer.renew_teachers()
+            set_samples()
         pairs = random_pairs(faces, choice, layout, rng, options.batch_size)
         return trainer.step(number, pairs.to(accelerator.device), rng)
 
@@ -474,6 +500,7 @@ def train(options: Options) -> Path:
         for name, model in models.items():
             model.save_pretrained(folder / name)
         if options.train_encoders:
+            write_layout(layout, folder)
             for name, model in encoders.items():
                 model.save_pretrained(folder / f"{name}_autoencoder")
 
@@ -488,17 +515,29 @@ def train(options: Options) -> Path:
 
 
 def build_models(options: Options, encoders: Mapping[str, ComponentAutoencoder]) -> dict[str, ModelMixin]:
-    """The networks of stage II: new ones of the preset, or those of the pipeline folder `start_from`."""
+    """The networks of stage II: new ones of the preset, or those of the pipeline folder `start_from`.
+
+    Raises:
+        ValueError: the encoders' codes have another length than these networks take.
+    """
     names = ("feature_mapping", "image_synthesis", "appearance_encoder")
     if options.start_from is not None:
         classes = (FeatureMapping, ImageSynthesis, AppearanceEncoder)
-        return {
+        models = {
             name: cls.from_pretrained(options.start_from / name)
             for name, cls in zip(names, classes, strict=True)
             if (options.start_from / name).is_dir()
         }
-    windows = chosen_layout(options).windows
-    models = presets.build(options.preset, encoders["nose"].config.latent_dim, windows)
+    else:
+        windows = chosen_layout(options).windows
+        models = presets.build(options.preset, encoders["nose"].config.latent_dim, windows)
+    length = models["feature_mapping"].config.latent_dim
+    for name, model in encoders.items():
+        if (given := model.config.latent_dim) != length:
+            raise ValueError(
+                f"the {name}'s auto-encoder in {options.autoencoders} gives codes of {given} numbers, the feature "
+                f"mapping takes {length}: choose auto-encoders and --start-from that belong together"
+            )
     return {name: models[name] for name in names if name in models}
 
 

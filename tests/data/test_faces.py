@@ -2,6 +2,8 @@
 
 import csv
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -104,6 +106,21 @@ def test_the_cache_is_built_once(faces, face_data, monkeypatch):
     again = FaceFolder(*face_data)
     assert np.array_equal(again.photos, faces.photos)
     assert np.array_equal(again.lines(1), faces.lines(1))
+
+
+def test_of_two_that_need_a_cache_at_once_one_builds_it(face_data, tmp_path, monkeypatch):
+    build, builds = FaceFolder._build, []
+
+    def slowly(self, folder):
+        builds.append(folder)
+        time.sleep(0.5)
+        build(self, folder)
+
+    monkeypatch.setattr(FaceFolder, "_build", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(lambda _: FaceFolder(face_data[0], tmp_path), range(2)))
+    assert len(builds) == 1
+    assert (both[0].photos == both[1].photos).all()
 
 
 def test_a_changed_table_or_another_folder_gets_a_cache_of_its_own(builds, tmp_path):
@@ -287,6 +304,17 @@ def test_genders(builds, tmp_path):
     assert (MALE, FEMALE, UNSURE) == (0, 1, 2)
     assert faces.genders.tolist() == [MALE, FEMALE, UNSURE, UNSURE, UNSURE]
     assert faces.genders.dtype == np.uint8
+    with pytest.raises(ValueError, match=r"gender must be one of male, female, unsure, or empty, got 'F'"):
+        FaceFolder(write_table(tmp_path, [*rows, {"file_name": "5.png", "gender": "F"}]), tmp_path / "cache")
+
+
+def test_names_say_which_faces_rows_stand_for(builds, tmp_path):
+    def names(*rows):
+        return FaceFolder(write_table(tmp_path, rows), tmp_path / "cache").names_sha256()
+
+    a, b = {"file_name": "a.png"}, {"file_name": "b.png"}
+    assert names(a, b) == names(a | {"gender": "male"}, b | {"gender": "female"})
+    assert len({names(a, b), names(b, a), names(a)}) == 3
 
 
 def test_optional_columns_may_be_missing(builds, tmp_path):
@@ -299,7 +327,7 @@ def test_optional_columns_may_be_missing(builds, tmp_path):
 def test_a_cache_that_does_not_fit_on_its_disk_is_refused_before_it_is_built(face_data, small_disk):
     with pytest.raises(OSError, match=r"disk/cache/\w+ cannot be written: No space left on device\. Make room"):
         FaceFolder(face_data[0], small_disk / "cache")
-    assert list((small_disk / "cache").iterdir()) == [], "nothing of it stays"
+    assert [file.suffix for file in (small_disk / "cache").iterdir()] == [".lock"], "nothing of it stays"
 
 
 def test_a_cache_that_cannot_be_written_to_is_named(face_data, read_only_disk):

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from dfd.components import CANVAS, DEFAULT_WINDOWS, Layout
 from dfd.data.__main__ import main
-from dfd.data.windows import mask_centres, windows_from_masks
+from dfd.data.windows import mask_centres, windows_from_centres
 
 CENTRES = {"l_eye": (200, 230), "r_eye": (310, 240), "nose": (256, 300), "mouth": (250, 390)}
 
@@ -35,6 +35,10 @@ def assert_centre(window, part, centre):
     x, y, size = window
     assert size == DEFAULT_WINDOWS[part].size
     assert (x + size / 2, y + size / 2) == pytest.approx(centre, abs=1)
+
+
+def windows_from_masks(folder):
+    return windows_from_centres(mask_centres(folder))
 
 
 def test_centres_are_means_over_faces_in_nested_folders(tmp_path):

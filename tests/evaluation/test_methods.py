@@ -10,7 +10,6 @@ from PIL import Image
 
 from dfd.data.pairs import plain_sketches
 from dfd.evaluation.methods import from_folder, knows_bank, ours, pix2pix, retrieval, true_photos, without_faces
-from dfd.files import file_hash
 from dfd.manifold import ComponentManifold
 from dfd.models.unet import WIDTHS, UNet
 from dfd.pipeline import DeepFaceDrawingPipeline
@@ -61,7 +60,7 @@ def test_a_pipeline_without_a_bank_is_refused(pipe, faces):
 
 def test_a_bank_says_of_which_faces_it_is(pipe, faces):
     assert knows_bank(pipe, faces), "a bank that does not say is taken for theirs"
-    bank = ComponentManifold(2, data_sha256=file_hash(faces.table))
+    bank = ComponentManifold(2, data_sha256=faces.names_sha256())
     assert knows_bank(SimpleNamespace(manifold=bank), faces)
     assert not knows_bank(SimpleNamespace(manifold=ComponentManifold(2, data_sha256="0" * 64)), faces)
 

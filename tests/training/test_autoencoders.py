@@ -1,18 +1,20 @@
 """Stage I learns, and resumes exactly."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 
-from dfd.components import COMPONENTS, Layout
+from dfd.components import COMPONENTS, Layout, Window
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import sketches_of
 from dfd.models import ComponentAutoencoder, presets
 from dfd.training import autoencoders
 from dfd.training.autoencoders import AutoencoderLosses, Options, evaluate, pyramid_loss, train, training_step
-from dfd.training.run import Run
+from dfd.training.run import Run, chosen_layout
 
 WEIGHTS = "nose_autoencoder/diffusion_pytorch_model.safetensors"
 
@@ -103,6 +105,22 @@ def test_training_goes_on_from_a_pipeline_folder(options):
     after = load_file(train(options) / WEIGHTS)
     learned = [name for name in before if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))]
     assert all(torch.equal(before[name], after[name]) for name in learned)
+
+
+def test_windows_are_written_and_gone_on_with(options):
+    options.layout, options.images = Layout({"nose": (150, 200, 160)}), 2
+    options.start_from, options.output = train(options), options.output.with_name("second")
+    options.layout = None
+    second = train(options)
+    assert json.loads((second / "windows.json").read_text())["nose"] == [150, 200, 160]
+    assert chosen_layout(options).windows["nose"] == Window(150, 200, 160)
+
+
+def test_new_encoders_are_not_frozen(options):
+    options.freeze_encoders = True
+    with pytest.raises(ValueError, match="start from a folder with trained ones"):
+        train(options)
+    assert not options.output.exists()
 
 
 def test_decoders_alone_learn_where_encoders_are_frozen(options):

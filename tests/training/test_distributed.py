@@ -1,10 +1,11 @@
-"""Both stages on two CPU processes, started as the README says, by `accelerate launch`."""
+"""Both stages on two CPU processes, started as the README says, by `accelerate launch`; and what processes agree on."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+import torch
 
 from dfd.data.faces import FaceFolder
 from dfd.models import ComponentAutoencoder, ImageSynthesis, presets
@@ -74,3 +75,39 @@ def test_processes_save_at_the_same_step_though_their_clocks_differ(tmp_path):
     )
     done = subprocess.run([*LAUNCH, script, tmp_path / "run"], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_processes_that_find_different_checkpoints_all_stop(tmp_path):
+    """As on machines with a disk each, where only the first has the main process's checkpoint."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from accelerate import Accelerator\n"
+        "from pathlib import Path\n"
+        "from dfd.training.run import Run, RunOptions\n"
+        "accelerator = Accelerator(cpu=True)\n"
+        "for folder in sys.argv[1:]:\n"
+        "    folder = Path(folder) / str(accelerator.process_index)\n"
+        "    options = RunOptions(data=None, output=folder, batch_size=1, learning_rate=0, sample_steps=1)\n"
+        "    try:\n"
+        "        found = Run(options, accelerator, {}).resume()\n"
+        "    except ValueError as error:\n"
+        "        found = error\n"
+        "    (folder / 'found.txt').write_text(str(found))\n"
+        "accelerator.wait_for_everyone()\n"
+        "accelerator.end_training()\n"
+    )
+    folders = [tmp_path / name for name in ("same", "other", "none", "damaged")]
+    for folder in folders:
+        for rank, step in (("0", 7), ("1", 5 if folder.name == "other" else 7)):
+            (folder / rank).mkdir(parents=True)
+            torch.save({"step": step}, folder / rank / "checkpoint.pt")
+    (tmp_path / "none" / "1" / "checkpoint.pt").unlink()
+    (tmp_path / "damaged" / "1" / "checkpoint.pt").write_bytes(b"half")
+    done = subprocess.run([*LAUNCH, script, *folders], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    same, other, none, damaged = ([(f / rank / "found.txt").read_text() for rank in "01"] for f in folders)
+    assert same == ["7", "7"]
+    assert other[0] == other[1] and "different checkpoints (steps 7, 5): --output must be on a disk that" in other[0]
+    assert none[0] == none[1] and "(steps 7, 0)" in none[0]
+    assert "(steps 7, unusable)" in damaged[0] and "is damaged" in damaged[1]

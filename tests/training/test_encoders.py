@@ -15,6 +15,7 @@ from dfd.data.pairs import drawings_of, plain_sketches
 from dfd.models import presets
 from dfd.training.encoders import EncoderLosses, Options, code_distance, evaluate, train, training_step
 from dfd.training.meanings import FARTHER
+from dfd.training.run import WINDOWS_FILE, write_layout
 
 WEIGHTS = "nose_autoencoder/diffusion_pytorch_model.safetensors"
 
@@ -69,7 +70,9 @@ def test_a_run_needs_trained_encoders_and_keeps_decoders(quick, tmp_path):
         train(options)
     start = tmp_path / "start"
     tiny("nose")["nose"].save_pretrained(start / "nose_autoencoder")
+    write_layout(Layout({"nose": (150, 200, 160)}), start)
     folder = train(replace(options, start_from=start))
+    assert (folder / WINDOWS_FILE).read_text() == (start / WINDOWS_FILE).read_text()
     old, new = load_file(start / WEIGHTS), load_file(folder / WEIGHTS)
     changed = {key.split(".")[0] for key in old if not torch.equal(old[key], new[key])}
     assert changed == {"encoder"}

@@ -69,6 +69,13 @@ def test_a_run_writes_the_network_its_metrics_and_samples(options):
     assert [p.name for p in sorted((folder / "samples").iterdir())] == ["000002.png", "000004.png"]
 
 
+@pytest.mark.parametrize("side", [0, 60])
+def test_a_side_that_the_network_cannot_halve_is_refused(options, side):
+    options.side = side
+    with pytest.raises(ValueError, match=rf"side must be a multiple of 8 px, got {side}"):
+        train(options)
+
+
 def test_a_killed_run_resumes_to_the_same_weights(options, die_after_saving, tmp_path):
     whole = load_file(train(options) / WEIGHTS)
     options.output = tmp_path / "killed"

@@ -1,4 +1,4 @@
-"""The loop, checkpoints, resumption, divergence, metrics, and the learning-rate curve."""
+"""The loop, checkpoints, resumption, windows, divergence, metrics, and the learning-rate curve."""
 
 import csv
 import multiprocessing
@@ -20,6 +20,7 @@ from dfd.models import ComponentAutoencoder, LineExtractor, presets
 from dfd.training import autoencoders, encoders, lines
 from dfd.training.autoencoders import Options as AutoencoderOptions
 from dfd.training.run import (
+    WINDOWS_FILE,
     Run,
     RunOptions,
     TrainingDiverged,
@@ -27,7 +28,9 @@ from dfd.training.run import (
     fast_precision,
     learning_rate_factor,
     seed_step,
+    write_layout,
 )
+from dfd.training.synthesis import Options as SynthesisOptions
 
 
 def options_of(folder, **others):
@@ -160,6 +163,35 @@ def test_windows_are_those_of_the_weights_that_training_starts_from(tmp_path):
     assert chosen_layout(options_of(tmp_path, start_from=tmp_path, layout=moved)).windows == moved.windows
     with pytest.raises(ValueError, match="other windows"):
         chosen_layout(options_of(tmp_path, start_from=tmp_path, layout=Layout()))
+
+
+def test_windows_are_those_that_the_auto_encoders_were_trained_on(tmp_path):
+    moved, official = Layout({"nose": (150, 200, 160)}), Layout()
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_layout(moved, first)
+    write_layout(official, second)
+
+    def windows(autoencoders, **others):
+        options = SynthesisOptions(data=tmp_path, output=tmp_path, autoencoders=autoencoders, **others)
+        return chosen_layout(options).windows
+
+    assert chosen_layout(options_of(tmp_path, start_from=first)).windows == moved.windows
+    assert windows(first) == windows(first, start_from=first) == windows(first, layout=moved) == moved.windows
+    assert windows(tmp_path / "older") == official.windows
+    assert windows(tmp_path / "older", layout=moved) == moved.windows
+    with pytest.raises(ValueError, match=r"first.windows\.json have other windows: leave out --windows"):
+        windows(first, layout=official)
+    with pytest.raises(ValueError, match=r"second.windows\.json have other windows: they differ from those of .*first"):
+        windows(second, start_from=first)
+    presets.build("tiny", 64, official.windows)["feature_mapping"].save_pretrained(first / "feature_mapping")
+    assert chosen_layout(options_of(tmp_path, start_from=first)).windows == official.windows, "a pipeline's come first"
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"chin": [0, 0, 64]}'])
+def test_damaged_windows_are_named(tmp_path, text):
+    (tmp_path / WINDOWS_FILE).write_text(text)
+    with pytest.raises(ValueError, match=r"no windows can be read from .*windows\.json"):
+        chosen_layout(options_of(tmp_path, start_from=tmp_path))
 
 
 @pytest.mark.parametrize("training", [autoencoders, encoders, lines])

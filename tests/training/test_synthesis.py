@@ -14,7 +14,7 @@ from dfd.data.pairs import Pairs, load_photos, plain_sketches
 from dfd.models import FeatureMapping, LineExtractor, presets
 from dfd.training import synthesis
 from dfd.training.meanings import FARTHER
-from dfd.training.run import Run
+from dfd.training.run import WINDOWS_FILE, Run, write_layout
 from dfd.training.synthesis import Options, SynthesisTrainer, other_framing, swap_appearances, train, views
 
 LATENT_DIM = 64
@@ -154,14 +154,14 @@ def test_codes_are_compared_with_the_lines_codes_moved_on(options, four):
     marked = replace(four, marks=[frozenset(), frozenset({"beard"}), frozenset(), frozenset()])
     codes = trainer.encode(four.lines)
     assert trainer.code_distance(codes, marked) == 0, "no way is known"
-    trainer.set_goals({"bearded": {name: torch.ones(LATENT_DIM) for name in COMPONENTS}})
+    trainer.ways = {"bearded": {name: torch.ones(LATENT_DIM) for name in COMPONENTS}}
     wanted = (FARTHER["bearded"] / 2) ** 2 / 4 * 2 / len(COMPONENTS)  # one of four drawings, nose and mouth
     assert float(trainer.code_distance(codes, marked)) == pytest.approx(wanted, rel=1e-5)
     with torch.no_grad():
         for p in trainer.raw_generator.encoders.parameters():
             p.mul_(2)
     assert float(trainer.code_distance(codes, marked)) == pytest.approx(wanted, rel=1e-5), "goals stay"
-    trainer.set_goals({})
+    trainer.renew_teachers()
     assert trainer.code_distance(codes, marked) > 10, "until they are renewed"
 
 
@@ -181,6 +181,7 @@ def test_trained_encoders_are_saved_and_their_samples_renewed(options, monkeypat
     weights = "nose_autoencoder/diffusion_pytorch_model.safetensors"
     old, new = load_file(options.autoencoders / weights), load_file(folder / weights)
     assert {name.split(".")[0] for name in old if not torch.equal(old[name], new[name])} == {"encoder"}
+    assert (folder / WINDOWS_FILE).is_file()
 
 
 def test_overfits_four_faces(options, four, monkeypatch):
@@ -230,6 +231,49 @@ def test_some_faces_take_their_appearance_from_another(options, four):
     assert all(p.grad is not None for p in trainer.raw_generator.parameters() if p.requires_grad)
 
 
+def test_nothing_is_swapped_without_an_appearance_encoder(options, four, monkeypatch):
+    monkeypatch.setitem(presets._IMAGE_SYNTHESIS, "tiny", presets._IMAGE_SYNTHESIS["tiny"] | {"appearance_dim": 0})
+    monkeypatch.setattr(f"{__name__}.GENERATOR", GENERATOR[:2])
+    trainer = make_trainer(options, 10, discriminator="none", swapped_share=1.0)
+    losses = trainer.step(1, first(four), np.random.default_rng(0))
+    assert {"l1", "perceptual"} <= losses.keys() and "swapped" not in losses
+
+
+def test_statistics_are_averaged_with_the_weights(options, four, monkeypatch):
+    monkeypatch.setitem(presets._FEATURE_MAPPING, "tiny", presets._FEATURE_MAPPING["tiny"] | {"norm": "batch"})
+    trainer = make_trainer(options, 10, discriminator="none")
+    mapping = trainer.raw_generator.feature_mapping
+    mapping.set_statistics(trainer.encode(four.lines))
+
+    def buffers():
+        return {name: value.clone() for name, value in mapping.named_buffers()}
+
+    seen = []
+    for step in range(3):
+        trainer.step(step, first(four), np.random.default_rng(step))
+        seen.append(buffers())
+    with trainer.averaged():
+        averaged = buffers()
+    assert all(torch.equal(value, seen[-1][name]) for name, value in buffers().items()), "training goes on from its own"
+    statistics = [name for name in averaged if "running_" in name]
+    assert statistics and all(torch.equal(averaged[n], seen[-1][n]) for n in averaged if n not in statistics)
+    decays = [trainer.ema.get_decay(step) for step in (1, 2, 3)]
+    for name in statistics:
+        expected = seen[0][name]
+        for decay, step in zip(decays[1:], seen[1:], strict=True):
+            expected = decay * expected + (1 - decay) * step[name]
+        torch.testing.assert_close(averaged[name], expected)
+        assert not torch.equal(averaged[name], seen[-1][name])
+
+    old = trainer.ema.state_dict()
+    old["shadow_params"] = old["shadow_params"][: len(list(trainer.raw_generator.parameters()))]
+    trainer.ema.load_state_dict(old)  # of a run begun when parameters alone were averaged
+    trainer.step(3, first(four), np.random.default_rng(3))
+    last = buffers()
+    with trainer.averaged():
+        assert all(torch.equal(value, last[name]) for name, value in buffers().items())
+
+
 def test_appearance_is_taken_from_another_framing_of_the_same_photos(four):
     framed = [other_framing(four.photos, np.random.default_rng(seed)) for seed in range(12)]
     assert {x.shape[:2] for x in framed} == {(4, 3)} and all(358 <= x.shape[2] == x.shape[3] <= 512 for x in framed)
@@ -273,6 +317,42 @@ def test_a_killed_run_resumes_to_the_same_weights(options, monkeypatch):
     assert all(torch.equal(actual[name], value) for name, value in expected.items())
 
 
+def test_a_killed_run_with_trained_encoders_goes_on_with_its_goals(options, die_after_saving, monkeypatch):
+    options.train_encoders, options.discriminator, options.learning_rate = True, "none", 5e-3
+    monkeypatch.setattr(synthesis, "RENEWAL", 2)
+    monkeypatch.setattr(synthesis, "NEIGHBORS", 2)
+    weights = "nose_autoencoder/diffusion_pytorch_model.safetensors"
+    expected = load_file(train(options) / weights)
+    options.output = options.output.with_name("killed")
+    for last in (2, 3):  # just before goals are renewed, and after
+        die_after_saving(last, train, options)
+    actual = load_file(train(options) / weights)
+    assert all(torch.equal(actual[name], value) for name, value in expected.items())
+
+
+def test_a_checkpoint_without_teachers_goes_on_with_the_encoders_as_they_are(options, die_after_saving, monkeypatch):
+    options.train_encoders, options.discriminator, options.learning_rate, options.images = True, "none", 5e-3, 4
+    die_after_saving(1, train, options)
+    path = options.output / "checkpoint.pt"
+    stored = torch.load(path, weights_only=True)
+    del stored["teachers"]  # as runs were saved once
+    torch.save(stored, path)
+    own = {n.removeprefix("encoders."): v for n, v in stored["generator"].items() if n.startswith("encoders.")}
+    seen, ways = [], synthesis.measured_ways
+    monkeypatch.setattr(synthesis, "measured_ways", lambda codes, *rest: seen.append(codes) or ways(codes, *rest))
+    step = SynthesisTrainer.step
+
+    def look(trainer, *arguments):
+        teachers = trainer.teachers.state_dict()
+        assert all(torch.equal(teachers[name], value) for name, value in own.items())
+        seen.append("step")
+        return step(trainer, *arguments)
+
+    monkeypatch.setattr(SynthesisTrainer, "step", look)
+    train(options)
+    assert seen[-1] == "step" and len(seen) == 2
+
+
 def test_training_goes_on_from_a_pipeline_folder(options):
     options.images = 2
     first = train(options)
@@ -283,8 +363,18 @@ def test_training_goes_on_from_a_pipeline_folder(options):
     torch.testing.assert_close(stored, second)
 
 
+def test_auto_encoders_of_other_codes_are_refused(options, tmp_path):
+    for name, model in presets.build("tiny", latent_dim=128).items():
+        if name in GENERATOR:
+            model.save_pretrained(tmp_path / "start" / name)
+    options.start_from = tmp_path / "start"
+    with pytest.raises(ValueError, match=r"left_eye's auto-encoder in .* gives codes of 64 numbers, .* takes 128"):
+        train(options)
+
+
 def test_own_windows_reach_the_feature_mapping(options):
-    options.layout = Layout({"nose": (150, 200, 160)})
+    layout = Layout({"nose": (150, 200, 160)})
+    write_layout(layout, options.autoencoders)
     encoders = {n.removesuffix("_autoencoder"): m for n, m in tiny_models().items() if n.endswith("_autoencoder")}
     mapping = synthesis.build_models(options, encoders)["feature_mapping"]
-    assert mapping.layout.windows == options.layout.windows
+    assert mapping.layout.windows == layout.windows
