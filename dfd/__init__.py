@@ -53,7 +53,7 @@ from dfd.models import AppearanceEncoder, ComponentAutoencoder, FeatureMapping, 
 from dfd.pipeline import DeepFaceDrawingPipeline, DeepFaceDrawingPipelineOutput, Encoding
 from dfd.sketch import read_sketch, sketch_to_pil
 
-__version__ = "0.13.1"
+__version__ = "0.14.0"
 
 __all__ = [
     "COMPONENTS",

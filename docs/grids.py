@@ -15,9 +15,12 @@ from PIL import Image
 
 from dfd import DeepFaceDrawingPipeline
 from dfd.data.faces import FaceFolder
+from dfd.data.pairs import plain_sketches
 from dfd.data.schematic import schematic
 from dfd.data.styles import draw_lines, freehand
+from dfd.evaluation.methods import Method, from_folder, ours, pix2pix
 from dfd.manifold import SUBSETS
+from dfd.models.unet import UNet
 from dfd.sketch import sketch_to_pil
 from dfd.strokes import render
 from dfd.ui.draw_tab import EXAMPLES
@@ -92,6 +95,14 @@ def being_drawn(pipe: DeepFaceDrawingPipeline, drawings: Drawings) -> Image.Imag
     return grid(rows, 192)
 
 
+def baselines(drawings: Drawings, methods: list[Method]) -> Image.Image:
+    """Six line drawings, and below them what each method makes of them."""
+    indices = np.array(drawings.chosen(24)[1::4])
+    sketches = plain_sketches(drawings.faces, indices)
+    rows = [[Image.fromarray(picture) for picture in make(sketches, indices)] for make in methods]
+    return grid([[sketch_to_pil(sketch) for sketch in sketches], *rows], 224)
+
+
 def _face(pipe: DeepFaceDrawingPipeline, encoding, **settings) -> Image.Image:
     projection = pipe.project(encoding, **settings)
     picture = pipe.synthesize(projection.latents, projection.appearance)[0]
@@ -107,6 +118,8 @@ def main() -> None:
     parser.add_argument("--cache", default="runs/cache", help="folder for the arrays read from it")
     parser.add_argument("--checkpoint", default=DOCS.parent / "checkpoints", help="pipeline folder")
     parser.add_argument("--output", type=Path, default=DOCS / "grids", help="where the pictures go")
+    parser.add_argument("--pix2pix", type=Path, help="run folder of the baseline: draws baselines.webp too")
+    parser.add_argument("--pictures", type=Path, nargs="+", default=[], help="further rows of it, see dfd.evaluate")
     options = parser.parse_args()
     unknown = set(options.names) - set(grids)
     if unknown:
@@ -116,6 +129,10 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     for name in options.names or grids:
         grids[name](pipe, drawings).save(options.output / f"{name}.webp", quality=85, method=6)
+    if options.pix2pix:
+        others = [from_folder(folder, drawings.faces, drawings.indices) for folder in options.pictures]
+        methods = [pix2pix(UNet.from_pretrained(options.pix2pix / "unet")), *others, ours(pipe, 0.5)]
+        baselines(drawings, methods).save(options.output / "baselines.webp", quality=85, method=6)
 
 
 if __name__ == "__main__":
