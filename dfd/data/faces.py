@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from filelock import FileLock
 from huggingface_hub import snapshot_download
 from PIL import Image
@@ -77,6 +78,11 @@ def _read_lines(path: Path) -> np.ndarray:
 def _side(photo: Path) -> int:
     with Image.open(photo) as image:
         return min(image.size)
+
+
+def _all_cores() -> ProcessPoolExecutor:
+    # One thread each: a fork of a process whose OpenMP threads have worked would wait for them for ever.
+    return ProcessPoolExecutor(initializer=torch.set_num_threads, initargs=(1,))
 
 
 @contextmanager
@@ -284,7 +290,7 @@ class FaceFolder:
             for name in shapes:
                 with open(folder / f"{name}.npy", "r+b") as file:
                     os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        with ProcessPoolExecutor() as pool:
+        with _all_cores() as pool:
             faces = pool.map(_read_face, photos, lines, chunksize=16)
             for i, face in enumerate(tqdm(faces, total=n, desc="reading faces", unit="face")):
                 for array, value in zip(arrays, face, strict=True):
@@ -294,7 +300,7 @@ class FaceFolder:
 
     def _of_all(self, function: Callable[..., Any], *arrays: np.ndarray, desc: str) -> list[Any]:
         """What `function` makes of each face, on all cores, with a progress bar called `desc`."""
-        with ProcessPoolExecutor() as pool:
+        with _all_cores() as pool:
             found = pool.map(function, *arrays, chunksize=32)
             return list(tqdm(found, total=len(self), desc=desc, unit="face"))
 

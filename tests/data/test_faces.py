@@ -1,7 +1,10 @@
 """Reading a face folder through its cache."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -121,6 +124,20 @@ def test_of_two_that_need_a_cache_at_once_one_builds_it(face_data, tmp_path, mon
         both = list(threads.map(lambda _: FaceFolder(face_data[0], tmp_path), range(2)))
     assert len(builds) == 1
     assert (both[0].photos == both[1].photos).all()
+
+
+def test_a_cache_is_built_after_torch_has_worked_on_several_threads(face_data, tmp_path):
+    program = """
+import sys, torch
+from dfd.data.faces import FaceFolder
+torch.set_num_threads(2)
+torch.nn.functional.interpolate(torch.rand(8, 3, 512, 512), scale_factor=2, mode="bilinear").sum()
+print(len(FaceFolder(*sys.argv[1:])))
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", program, face_data[0], tmp_path]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "4"
 
 
 def test_a_changed_table_or_another_folder_gets_a_cache_of_its_own(builds, tmp_path):
