@@ -121,6 +121,12 @@ def test_missing_facts_are_named(checkpoint):
         model_card(checkpoint, None, facts, README)
 
 
+def test_the_readme_shows_rows_of_the_shipped_card():
+    card = (ROOT / "checkpoints" / "README.md").read_text().splitlines()
+    shown = [line for line in section(README, "Measure it").splitlines() if line.startswith("|")]
+    assert len(shown) > 4 and set(shown) <= set(card)
+
+
 def test_the_shipped_card_is_up_to_date():
     """After a change of weights, results, README or facts: python -m dfd.model_card"""
     document = ROOT / "docs" / "evaluation.json"
