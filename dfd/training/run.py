@@ -107,7 +107,7 @@ def _read_layout(file: Path) -> Layout:
     try:
         stored = json.loads(file.read_text())
         return Layout(stored["windows"] if file.name == "config.json" else stored)
-    except (ValueError, AttributeError) as error:  # AttributeError: JSON, but not of names
+    except (ValueError, AttributeError, KeyError, TypeError) as error:  # JSON, but of something else
         raise ValueError(f"no windows can be read from {file}: {error}") from error
 
 
