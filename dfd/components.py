@@ -69,7 +69,7 @@ class Layout:
             whose faces are aligned otherwise brings its own (`python -m dfd.data windows`).
 
     Raises:
-        ValueError: an unknown part, or a window that is not three whole numbers inside the canvas.
+        ValueError: no mapping, an unknown part, or a window that is not three whole numbers inside the canvas.
 
     Example:
 
@@ -85,6 +85,8 @@ class Layout:
 
     def __init__(self, windows: Mapping[str, Window | Sequence[int]] | None = None):
         self.windows = dict(DEFAULT_WINDOWS)
+        if not isinstance(windows, Mapping | None):
+            raise ValueError(f"windows must be given by part, got {windows!r}")
         for name, box in (windows or {}).items():
             if name not in PARTS:
                 raise ValueError(f"unknown component {name!r}; windows can be given for {', '.join(PARTS)}")
@@ -112,6 +114,11 @@ class Layout:
             for window in self.windows.values():
                 mask[(..., *window.slices)] = 0
             return mask
+
+    @property
+    def boxes(self) -> dict[str, tuple[int, int, int]]:
+        """Part -> (x, y, size), as a layout is made from."""
+        return {name: (window.x, window.y, window.size) for name, window in self.windows.items()}
 
     def crop(self, sketch: torch.Tensor) -> dict[str, torch.Tensor]:
         """Cuts sketches into components.

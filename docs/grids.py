@@ -17,7 +17,7 @@ from dfd import DeepFaceDrawingPipeline
 from dfd.data.faces import FaceFolder
 from dfd.data.pairs import plain_sketches
 from dfd.data.schematic import schematic
-from dfd.data.styles import draw_lines, freehand
+from dfd.data.styles import freehand
 from dfd.evaluation.methods import Method, from_folder, ours, pix2pix
 from dfd.manifold import SUBSETS
 from dfd.models.unet import UNet
@@ -40,7 +40,7 @@ class Drawings:
 
     def lines(self, count: int) -> list[Image.Image]:
         """Plain line drawings."""
-        return [sketch_to_pil(draw_lines(self.faces.lines(i))) for i in self.chosen(count)]
+        return [sketch_to_pil(sketch) for sketch in plain_sketches(self.faces, self.chosen(count))]
 
     def by_hand(self, count: int) -> list[Image.Image]:
         """As people draw: every other one with schematic features, all with freehand strokes."""

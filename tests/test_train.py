@@ -10,6 +10,7 @@ from dfd.train import main
     [
         (None, "No such file"),
         ("{", "Expecting property name"),
+        ("[1]", "windows must be given by part, got [1]"),
         ('{"chin": [0, 0, 64]}', "unknown component 'chin'"),
         ('{"nose": [0, null, 64]}', "window of nose must be three whole numbers"),
     ],

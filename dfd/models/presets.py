@@ -115,8 +115,7 @@ def build(
         models[f"{component}_autoencoder"] = ComponentAutoencoder(
             window_size=layout.size(component), latent_dim=latent_dim, **_AUTOENCODERS[preset][kind]
         )
-    boxes = {name: (w.x, w.y, w.size) for name, w in layout.windows.items()}
-    models["feature_mapping"] = FeatureMapping(windows=boxes, latent_dim=latent_dim, **_FEATURE_MAPPING[preset])
+    models["feature_mapping"] = FeatureMapping(windows=layout.boxes, latent_dim=latent_dim, **_FEATURE_MAPPING[preset])
     models["image_synthesis"] = ImageSynthesis(**_IMAGE_SYNTHESIS[preset])
     if appearance_dim := models["image_synthesis"].config.appearance_dim:
         models["appearance_encoder"] = AppearanceEncoder(appearance_dim)

@@ -107,13 +107,13 @@ def _read_layout(file: Path) -> Layout:
     try:
         stored = json.loads(file.read_text())
         return Layout(stored["windows"] if file.name == "config.json" else stored)
-    except (ValueError, AttributeError, KeyError, TypeError) as error:  # JSON, but of something else
+    except (ValueError, KeyError, TypeError) as error:  # the latter two: a config of something else
         raise ValueError(f"no windows can be read from {file}: {error}") from error
 
 
 def write_layout(layout: Layout, folder: Path) -> None:
     """Writes windows into the folder of the auto-encoders that were trained on them, for `chosen_layout`."""
-    write_windows({name: [w.x, w.y, w.size] for name, w in layout.windows.items()}, folder / WINDOWS_FILE)
+    write_windows(layout.boxes, folder / WINDOWS_FILE)
 
 
 @dataclass(kw_only=True)

@@ -32,6 +32,23 @@ def launch(four_faces, tmp_path):
     return run
 
 
+def run_on_two(folder, program, *arguments):
+    """Runs lines of Python, in which there is an `accelerator`, on two processes."""
+    script = folder / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from accelerate import Accelerator\n"
+        "from pathlib import Path\n"
+        "from dfd.training.run import Run, RunOptions\n"
+        "accelerator = Accelerator(cpu=True)\n"
+        f"{program}"
+        "accelerator.wait_for_everyone()  # else the first to end takes the others' connection along\n"
+        "accelerator.end_training()\n"
+    )
+    done = subprocess.run([*LAUNCH, script, *arguments], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def last_row(output):
     return (output / "metrics.csv").read_text().splitlines()[-1]
 
@@ -55,13 +72,7 @@ def test_stage_two(launch, tmp_path):
 
 
 def test_processes_save_at_the_same_step_though_their_clocks_differ(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import sys\n"
-        "from accelerate import Accelerator\n"
-        "from pathlib import Path\n"
-        "from dfd.training.run import Run, RunOptions\n"
-        "accelerator = Accelerator(cpu=True)\n"
+    program = (
         "options = RunOptions(\n"
         "    data=None, output=Path(sys.argv[1]), batch_size=1, learning_rate=0, sample_steps=1, save_minutes=1\n"
         ")\n"
@@ -70,22 +81,13 @@ def test_processes_save_at_the_same_step_though_their_clocks_differ(tmp_path):
         "assert accelerator.num_processes == 2 and not run.due()\n"
         "run.saved_at -= 90 * accelerator.is_main_process\n"
         "assert run.due()\n"
-        "accelerator.wait_for_everyone()  # else the first to end takes the others' connection along\n"
-        "accelerator.end_training()\n"
     )
-    done = subprocess.run([*LAUNCH, script, tmp_path / "run"], capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_on_two(tmp_path, program, tmp_path / "run")
 
 
 def test_processes_that_find_different_checkpoints_all_stop(tmp_path):
     """As on machines with a disk each, where only the first has the main process's checkpoint."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import sys\n"
-        "from accelerate import Accelerator\n"
-        "from pathlib import Path\n"
-        "from dfd.training.run import Run, RunOptions\n"
-        "accelerator = Accelerator(cpu=True)\n"
+    program = (
         "for folder in sys.argv[1:]:\n"
         "    folder = Path(folder) / str(accelerator.process_index)\n"
         "    options = RunOptions(data=None, output=folder, batch_size=1, learning_rate=0, sample_steps=1)\n"
@@ -94,8 +96,6 @@ def test_processes_that_find_different_checkpoints_all_stop(tmp_path):
         "    except ValueError as error:\n"
         "        found = error\n"
         "    (folder / 'found.txt').write_text(str(found))\n"
-        "accelerator.wait_for_everyone()\n"
-        "accelerator.end_training()\n"
     )
     folders = [tmp_path / name for name in ("same", "other", "none", "damaged")]
     for folder in folders:
@@ -104,8 +104,7 @@ def test_processes_that_find_different_checkpoints_all_stop(tmp_path):
             torch.save({"step": step}, folder / rank / "checkpoint.pt")
     (tmp_path / "none" / "1" / "checkpoint.pt").unlink()
     (tmp_path / "damaged" / "1" / "checkpoint.pt").write_bytes(b"half")
-    done = subprocess.run([*LAUNCH, script, *folders], capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_on_two(tmp_path, program, *folders)
     same, other, none, damaged = ([(f / rank / "found.txt").read_text() for rank in "01"] for f in folders)
     assert same == ["7", "7"]
     assert other[0] == other[1] and "different checkpoints (steps 7, 5): --output must be on a disk that" in other[0]
